@@ -1,0 +1,1 @@
+"""Reanalysis of published results of small clinical trials."""

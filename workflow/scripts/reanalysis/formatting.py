@@ -1,0 +1,88 @@
+"""Numbers as journals print them, for tables, captions and sentences.
+
+Nothing is decided on these texts: comparisons use the full-precision numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+from reanalysis.rounding import COUNTS, round_half_up
+
+MINUS, INFINITY, MISSING = "\u2212", "\u221e", "\u2013"
+
+#: Two decimals, whatever the size of the effect.
+RATIOS = frozenset({"hazard_ratio", "odds_ratio", "risk_ratio", "rate_ratio", "ratio"})
+
+#: Always shown in per cent with one decimal.
+PERCENTS = frozenset({"percent", "percent_of", "percent_reduction"})
+
+
+def journal_p(p: float) -> str:
+    """Return a p-value: <0.001, 0.002, 0.04, 0.12, >0.99.
+
+    Two decimals from 0.01 on and three below; more digits where two would put
+    the value on the other side of 0.05 or on 0.05 itself.
+    """
+    if math.isnan(p):
+        return MISSING
+    if p < 0.001:
+        return "<0.001"
+    if 0.99 < p < 1:
+        return ">0.99"
+    for digits in range(3 if p < 0.01 else 2, 5):
+        text = round_half_up(p, digits)
+        if float(text) != 0.05 or p == 0.05:
+            return text
+    return "<0.05" if p < 0.05 else ">0.05"
+
+
+def significant(x: float, digits: int = 3) -> str:
+    """Return ``x`` to so many significant digits, never fewer than its integer part."""
+    if x == 0:
+        return "0"
+    exponent = int(f"{x:.{digits - 1}e}".partition("e")[2])
+    return round_half_up(x, max(0, digits - 1 - exponent))
+
+
+def journal_number(
+    x: float, *, statistic: str = "", unit: str = "", field: str = "estimate"
+) -> str:
+    """Return a number as a journal prints it.
+
+    ``statistic``, ``unit`` and ``field`` are those of its row: p-values go to
+    :func:`journal_p`, proportions and percentages get one decimal and a per cent
+    sign, ratios and test statistics two decimals (two significant digits below
+    0.005), counts none, anything else three significant digits. A missing number
+    is a dash.
+    """
+    if x is None or math.isnan(x):
+        return MISSING
+    if field == "p_value":
+        return journal_p(x)
+    sign = MINUS if x < 0 else ""
+    if math.isinf(x):
+        return sign + INFINITY
+    size = abs(x)
+    if field in {"n", "events", "count"} or statistic in COUNTS:
+        # Across members a count can be a fraction.
+        text = round_half_up(size, 0) if size == round(size) else significant(size)
+    elif field == "test_statistic" or (statistic in RATIOS and unit != "%"):
+        text = significant(size, 2) if 0 < size < 0.005 else round_half_up(size, 2)
+    elif unit == "proportion":
+        text = round_half_up(100 * size, 1) + "%"
+    elif unit == "%" or statistic in PERCENTS:
+        text = round_half_up(size, 1) + "%"
+    else:
+        text = significant(size)
+    # A minus before a number that rounds to zero says nothing.
+    return sign + text if any(c in "123456789" for c in text) else text
+
+
+def journal_interval(
+    low: float, high: float, conf_level: float = 0.95, **kind: str
+) -> str:
+    """Return ``95% CI, 0.30 to 0.90``; ``kind`` as in :func:`journal_number`."""
+    level = significant(100 * conf_level)
+    low_text, high_text = (journal_number(x, **kind) for x in (low, high))
+    return f"{level.removesuffix('.0')}% CI, {low_text} to {high_text}"

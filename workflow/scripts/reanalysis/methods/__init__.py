@@ -1,0 +1,1 @@
+"""Method families: one module each, with `estimate` and `figure_data`."""

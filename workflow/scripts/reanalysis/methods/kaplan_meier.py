@@ -1,0 +1,342 @@
+"""Survival curves: probabilities, medians, restricted means, numbers at risk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from reanalysis.errors import MethodError
+from reanalysis.results import NAN, Estimate
+from reanalysis.risk_sets import Floats, FollowUp, Ints, follow_up, group_codes
+from reanalysis.sample import Sample
+from reanalysis.survival_curve import (
+    Curve,
+    RestrictedMean,
+    first_time,
+    median,
+    product_limit,
+    restricted_mean,
+)
+
+
+def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
+    """Estimate the curve of each group and of all patients together.
+
+    ``options.times`` asks for survival and numbers at risk at these times,
+    ``options.tau`` (else ``settings``) for the horizon of the restricted mean.
+    """
+    try:
+        groups = _groups(sample)
+    except MethodError as problem:
+        return [Estimate(statistic="median_survival", note=str(problem))]
+    tau = _horizon(sample, settings, groups)
+    means = {}
+    rows: list[Estimate] = []
+    for label, members in groups.items():
+        if not members.stop.size:
+            note = "There are no patients in this group."
+            rows.append(
+                Estimate(
+                    statistic="median_survival", group=label, n=0, events=0, note=note
+                )
+            )
+            continue
+        curve = _curve(members, settings)
+        means[label] = restricted_mean(curve, tau)
+        row = partial(Estimate, group=label, n=members.n, events=members.events)
+        unit = sample.time_unit or sample.unit
+        rows += [
+            row(statistic="n", estimate=members.n),
+            row(statistic="events", estimate=members.events),
+            row(statistic="person_time", estimate=members.person_time, unit=unit),
+            _median_row(row, "median_survival", curve, settings, unit),
+            _follow_up_row(row, members, settings, unit),
+            _mean_row(row, means[label], curve, settings, unit),
+            *_rows_at(row, members, curve, sample, settings),
+        ]
+    reference = sample.groups[-1] if sample.groups else ""
+    for label in sample.groups[:-1]:
+        if label in means and reference in means:
+            pair = partial(
+                Estimate,
+                group=label,
+                reference=reference,
+                n=groups[label].n + groups[reference].n,
+                events=groups[label].events + groups[reference].events,
+                unit=sample.time_unit or sample.unit,
+            )
+            rows.append(_difference_row(pair, means[label], means[reference], settings))
+    return rows
+
+
+def figure_data(
+    sample: Sample, settings: Mapping[str, object]
+) -> dict[str, pd.DataFrame]:
+    """Return the steps, the censored times and the risk table of each group.
+
+    In ``risk`` events and censorings are those before the tick, so that they add
+    up with those at risk to all who entered.
+    """
+    try:
+        groups = _groups(sample)
+    except MethodError:
+        return {}
+    if sample.groups:
+        del groups[""]
+    groups = {label: rows for label, rows in groups.items() if rows.stop.size}
+    if not groups:
+        return {}
+    last = max(rows.stop.max() for rows in groups.values())
+    at = ticks(float(last), sample.time_unit)
+    curves, marks, risks = [], [], []
+    for label, rows in groups.items():
+        curve = _curve(rows, settings)
+        # At 1 a curve has no limits on most scales; a band starts there all the same.
+        edge = [
+            np.where(curve.survival == 1, 1.0, c)
+            for c in (curve.conf_low, curve.conf_high)
+        ]
+        curves.append(
+            pd.DataFrame(
+                {
+                    "group": label,
+                    "time": np.append(0.0, curve.times),
+                    "survival": np.append(1.0, curve.survival),
+                    "conf_low": np.append(1.0, edge[0]),
+                    "conf_high": np.append(1.0, edge[1]),
+                }
+            )
+        )
+        censored = np.unique(rows.stop[rows.censored])
+        marks.append(
+            pd.DataFrame(
+                {"group": label, "time": censored, "survival": curve.value(censored)}
+            )
+        )
+        risks.append(
+            pd.DataFrame(
+                {
+                    "group": label,
+                    "time": at,
+                    "at_risk": rows.at_risk(at),
+                    "events": _before(at, rows.stop[rows.event]),
+                    "censored": _before(at, rows.stop[rows.censored]),
+                }
+            )
+        )
+    return {
+        name: pd.concat(frames, ignore_index=True)
+        for name, frames in (("curve", curves), ("censored", marks), ("risk", risks))
+    }
+
+
+def ticks(last: float, time_unit: str = "") -> Floats:
+    """Return about six round times from 0 to at most ``last``.
+
+    Months count by quarters, half years and whole years.
+    """
+    scale = 10.0 ** math.floor(math.log10(last)) if last > 0 else 1.0
+    steps = [scale * step for step in (0.1, 0.2, 0.25, 0.5, 1, 2)]
+    if time_unit.lower().startswith("month") and last >= 12:
+        steps = [3, 6, 12, 24, 36, 60, 120]
+    step = min(steps, key=lambda step: abs(math.floor(last / step + 1e-9) - 5))
+    return step * np.arange(math.floor(last / step + 1e-9) + 1)
+
+
+def _groups(sample: Sample) -> dict[str, FollowUp]:
+    """Follow-up by group, in order, and of all patients together under ""."""
+    rows = follow_up(sample)
+    code = group_codes(sample)
+    groups = {label: rows[code == k] for k, label in enumerate(sample.groups)}
+    return groups | {"": rows[code >= 0] if sample.groups else rows}
+
+
+def _curve(rows: FollowUp, settings: Mapping[str, object]) -> Curve:
+    return product_limit(
+        rows,
+        interval=str(settings["interval"]),
+        conf_level=float(settings["conf_level"]),
+    )
+
+
+def _horizon(
+    sample: Sample, settings: Mapping[str, object], groups: Mapping[str, FollowUp]
+) -> float:
+    asked = sample.options.get("tau") or settings["tau"]
+    last = (float(rows.stop.max()) for rows in groups.values() if rows.stop.size)
+    return float(asked) if asked else min(last, default=NAN)
+
+
+def _median_row(
+    row: Callable[..., Estimate],
+    statistic: str,
+    curve: Curve,
+    settings: Mapping[str, object],
+    unit: str,
+) -> Estimate:
+    found = median(curve, str(settings["median_rule"]))
+    last = float(curve.times[-1])
+    if found.open_stretch:
+        note = f"the curve stays at exactly one half to the last follow-up at {last:g}"
+    elif math.isnan(found.time):
+        note = f"not reached: above one half to the last follow-up at {last:g}"
+    elif math.isnan(found.conf_low):
+        note = "the interval has no limits"
+    elif math.isnan(found.conf_high):
+        note = "upper limit not reached"
+    else:
+        note = ""
+    return row(
+        statistic=statistic,
+        estimate=found.time,
+        conf_low=found.conf_low,
+        conf_high=found.conf_high,
+        conf_level=settings["conf_level"],
+        interval_method=f"Brookmeyer-Crowley, {settings['interval']}",
+        unit=unit,
+        note=_joined(note, _exhausted(curve)),
+    )
+
+
+def _follow_up_row(
+    row: Callable[..., Estimate],
+    members: FollowUp,
+    settings: Mapping[str, object],
+    unit: str,
+) -> Estimate:
+    # Reverse Kaplan-Meier (Schemper and Smith 1996): the end of follow-up is the
+    # event, an event the censoring.
+    if not members.censored.any():
+        note = "nobody was censored, so that the reverse curve has no median"
+        return row(statistic="follow_up_median", unit=unit, note=note)
+    reverse = replace(members, event=members.censored)
+    return _median_row(
+        row, "follow_up_median", _curve(reverse, settings), settings, unit
+    )
+
+
+def _mean_row(
+    row: Callable[..., Estimate],
+    found: RestrictedMean,
+    curve: Curve,
+    settings: Mapping[str, object],
+    unit: str,
+) -> Estimate:
+    last = float(curve.times[-1])
+    carried = found.tau > last and curve.survival[-1] > 0
+    return row(
+        statistic="restricted_mean",
+        estimate=found.mean,
+        timepoint=found.tau,
+        time_unit=unit,
+        unit=unit,
+        note=_joined(
+            f"carried forward from the last follow-up at {last:g}" if carried else "",
+            "" if found.std_error else "no variation before the horizon",
+            _exhausted(curve),
+        ),
+        **_normal(found.mean, found.std_error, settings),
+    )
+
+
+def _difference_row(
+    row: Callable[..., Estimate],
+    group: RestrictedMean,
+    reference: RestrictedMean,
+    settings: Mapping[str, object],
+) -> Estimate:
+    difference = group.mean - reference.mean
+    std_error = math.hypot(group.std_error, reference.std_error)
+    z = difference / std_error if std_error else NAN
+    flat = not (group.std_error and reference.std_error)
+    return row(
+        statistic="restricted_mean_difference",
+        estimate=difference,
+        timepoint=group.tau,
+        time_unit=row.keywords["unit"],
+        test="Wald",
+        alternative="two-sided",
+        test_statistic=z,
+        p_value=float(2 * ndtr(-abs(z))),
+        note="a group has no variation before the horizon" if flat else "",
+        **_normal(difference, std_error, settings),
+    )
+
+
+def _normal(
+    value: float, std_error: float, settings: Mapping[str, object]
+) -> dict[str, object]:
+    reach = float(ndtri((1 + settings["conf_level"]) / 2)) * (std_error or NAN)
+    return {
+        "std_error": std_error or NAN,
+        "conf_low": value - reach,
+        "conf_high": value + reach,
+        "conf_level": settings["conf_level"],
+        "interval_method": "Wald",
+    }
+
+
+def _rows_at(
+    row: Callable[..., Estimate],
+    members: FollowUp,
+    curve: Curve,
+    sample: Sample,
+    settings: Mapping[str, object],
+) -> Iterator[Estimate]:
+    times = [float(t) for t in sample.options.get("times", ())]
+    unit = sample.time_unit or sample.unit
+    last = float(curve.times[-1])
+    counts = members.at_risk(np.array(times))
+    for time, step, count in zip(times, curve.at(times), counts, strict=True):
+        at = partial(row, timepoint=time, time_unit=unit)
+        survival = float(curve.survival[step]) if step >= 0 else 1.0
+        beyond = time > last * (1 + 1e-9)
+        notes = [
+            f"beyond the last follow-up at {last:g}" if beyond and survival else "",
+            "no event by this time" if survival == 1 else "",
+            "" if survival else "no limits where the curve is 0",
+            "" if survival else _exhausted(curve),
+        ]
+        limits = {}
+        if survival == 1:
+            # As R has it: no width on two scales, no limits on the others.
+            edge = 1.0 if settings["interval"] in ("plain", "log") else NAN
+            limits = {"std_error": 0.0, "conf_low": edge, "conf_high": edge}
+        elif survival:
+            limits = {
+                "std_error": survival * float(curve.log_error[step]),
+                "conf_low": float(curve.conf_low[step]),
+                "conf_high": float(curve.conf_high[step]),
+            }
+        yield at(
+            statistic="survival_probability",
+            estimate=survival,
+            conf_level=settings["conf_level"],
+            interval_method=settings["interval"],
+            unit="proportion",
+            note=_joined(*notes),
+            **limits,
+        )
+        yield at(statistic="number_at_risk", estimate=int(count))
+
+
+def _exhausted(curve: Curve) -> str:
+    # With late entry a first risk set may be emptied before the others enter.
+    zero = first_time(curve.times, curve.survival == 0)
+    if not zero < curve.times[-1]:
+        return ""
+    return f"the curve falls to 0 at {zero:g}, before the last patients enter"
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _before(times: Floats, moments: Floats) -> Ints:
+    return np.searchsorted(np.sort(moments), times)

@@ -1,0 +1,172 @@
+"""What a printed number says: the interval of true values that would be printed so."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from reanalysis.errors import InputError
+
+RELATIONS = ("=", "<", ">", "~", "words")
+
+#: Statistics whose value is a whole number by nature.
+COUNTS = frozenset({"count", "n", "events", "number_at_risk", "observed_events"})
+
+_NUMBER = re.compile(
+    r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.)?(?:e[+-]?\d+)?", re.I
+)
+# Minus signs and the decimal point of some journals, as typesetters write them.
+_TYPESET = str.maketrans({"\u2212": "-", "\u2013": "-", "\u00b7": ".", "\u2009": ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One printed number.
+
+    ``low`` and ``high`` bound the true values that would be printed so; both
+    ends belong to the interval except the printed end of ``<`` and ``>``.
+    ``step`` is one unit of the last printed digit and ``digits`` its decimal
+    place (2 for 0.05, 0 for 12, negative for 1e3). Words have no interval: all
+    numbers are nan.
+    """
+
+    value: float
+    low: float
+    high: float
+    relation: str = "="
+    step: float = math.nan
+    digits: int = 0
+
+    def holds(self, low: float, high: float | None = None) -> bool:
+        """Tell whether a value, or some value of a range, would be printed so.
+
+        A billionth of the last digit is forgiven, so that noise in the last
+        bits of a computed value at the very edge decides nothing.
+        """
+        high = low if high is None else high
+        if math.isnan(low) or math.isnan(high) or self.relation == "words":
+            return False
+        if self.relation == "<":
+            return low < self.value and high >= self.low
+        if self.relation == ">":
+            return high > self.value and low <= self.high
+        slack = 1e-9 * self.step
+        return low <= self.high + slack and high >= self.low - slack
+
+    def counts(self, x: float) -> bool:
+        """Tell whether a count is exactly the printed one (or obeys its < or >)."""
+        if self.relation == "=":
+            return x == self.value
+        return self.holds(x)
+
+
+def decimal(text: str) -> Decimal:
+    """Return a printed number exactly, with its trailing zeros.
+
+    Reads ``0.02``, ``.857``, ``+0.75``, ``4.2e-5`` and ``1,296``. Raises
+    :class:`InputError` for anything else, a decimal comma among them.
+    """
+    plain = text.strip().translate(_TYPESET)
+    if not plain or not any(map(str.isdigit, plain)) or not _NUMBER.fullmatch(plain):
+        raise InputError(
+            "this is not one plain number",
+            column="value",
+            value=text,
+            expected="digits with a decimal point, such as 0.02, 1,296 or 4.2e-5",
+        )
+    return Decimal(plain.replace(",", ""))
+
+
+def interval(
+    printed: str, value: str, relation: str = "=", *, field: str = "estimate"
+) -> Printed:
+    """Return the interval of true values behind a printed number.
+
+    ``printed`` is the text of the source and ``value`` the one number in it with
+    all its digits. ``=`` gives half a unit of the last digit either side, closed,
+    which covers rounding half up and half to even; ``~`` one unit more; ``<`` and
+    ``>`` everything beyond the number. A ``p_value`` stays within [0, 1]. Raises
+    :class:`InputError` for an unknown relation, for text that is no number and
+    for a value that has lost digits the printed text has.
+    """
+    if relation not in RELATIONS:
+        raise InputError(
+            "unknown relation",
+            column="relation",
+            value=relation,
+            expected="one of " + ", ".join(RELATIONS),
+        )
+    if relation == "words":
+        return Printed(math.nan, math.nan, math.nan, relation)
+    number = decimal(value)
+    _refuse_lost_digits(printed, value, number)
+    bottom, top = (0.0, 1.0) if field == "p_value" else (-math.inf, math.inf)
+    if not bottom <= number <= top:
+        raise InputError("a p-value lies between 0 and 1", column="value", value=value)
+    exponent = number.as_tuple().exponent
+    step = Decimal(1).scaleb(exponent)
+    reach = step / 2 if relation == "=" else step * 3 / 2
+    # Exact in decimal; the conversion to float is monotone, so a float that
+    # rounds to the printed number is never left outside.
+    low = bottom if relation == "<" else float(number - reach)
+    high = top if relation == ">" else float(number + reach)
+    if relation == "<":
+        high = float(number)
+    elif relation == ">":
+        low = float(number)
+    return Printed(
+        value=float(number),
+        low=max(low, bottom),
+        high=min(high, top),
+        relation=relation,
+        step=float(step),
+        digits=-exponent,
+    )
+
+
+def truncates(value: str, x: float) -> bool:
+    """Tell whether ``x`` with its further digits cut off (not rounded) is ``value``."""
+    number = decimal(value)
+    step = float(Decimal(1).scaleb(number.as_tuple().exponent))
+    shown, slack = abs(float(number)), 1e-9 * step
+    if number and (number < 0) != (x < 0):
+        return False
+    return shown - slack <= abs(x) < shown + step - slack
+
+
+def round_half_up(x: float, digits: int) -> str:
+    """Return ``x`` to ``digits`` decimals, halves away from zero as journals do.
+
+    The shortest decimal that reads back as ``x`` is rounded, so 0.285 gives 0.29
+    although its binary value lies just below.
+    """
+    if abs(x) >= 1e15:  # no digits after the point are left in a float
+        return f"{x:.0f}"
+    rounded = Decimal(repr(float(x))).quantize(
+        Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP
+    )
+    return f"{rounded or abs(rounded):f}"
+
+
+def _refuse_lost_digits(printed: str, value: str, number: Decimal) -> None:
+    """Refuse a value equal to a printed number but with fewer digits.
+
+    A spreadsheet turns 12.0 into 12, and the interval would be ten times too wide.
+    """
+    found = []
+    for match in _NUMBER.finditer(printed.translate(_TYPESET)):
+        text = match.group().rstrip(".")
+        if any(map(str.isdigit, text)):
+            found.append(Decimal(text.replace(",", "")))
+    # A dash between two numbers reads as a sign, hence the absolute values.
+    same = [other for other in found if abs(other) == abs(number)]
+    places = number.as_tuple().exponent
+    if same and all(other.as_tuple().exponent != places for other in same):
+        raise InputError(
+            f"the value does not have the digits of the printed text {printed!r}",
+            column="value",
+            value=value,
+            expected=str(abs(same[0])),
+        )
