@@ -1,0 +1,30 @@
+"""Reanalysis of published results of small clinical trials.
+
+Study folders in, verdicts on every printed number, tables, figures and a report
+out. `config.yaml` holds the settings; its comments are the manual.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/check.smk"
+include: "workflow/rules/estimate.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/present.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        targets(),

@@ -1,0 +1,1 @@
+"""What unit and workflow tests share: this folder is importable (small_studies)."""

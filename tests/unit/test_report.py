@@ -1,0 +1,286 @@
+"""The report page: complete, escaped, self-contained, the same twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+import yaml
+
+import check
+import collect
+import compare
+import estimate
+import report
+from reanalysis.config import method_settings
+from reanalysis.report import UNTESTED, VERDICTS
+from reanalysis.rows import read_rows
+from reanalysis.verdicts import ORDER
+
+ROOT = Path(__file__).parents[2]
+STUDIES = ("freireich1963_6mp", "vivarelli2023", "sun2018", "broken")
+TABLES = ("claims", "checks", "sensitivity", "requests")
+MESSAGE = "broken/claims.csv, row 7, column 'value': no plain number (found: '0,<2')"
+HOSTILE = "<script>alert('title')</script> & \"quotes\" {{ 7 * 7 }}"
+VOID = {"meta", "link", "br", "img", "col", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collect what a page holds, and whether its tags balance."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.problems: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.images: list[dict] = []
+        self.headings: list[int] = []
+        self.text: list[str] = []
+        self.scripts = 0
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "a":
+            self.links.append(given["href"])
+        if tag in {"script", "img", "iframe", "link", "source", "object", "embed"}:
+            self.loads += [given[k] for k in ("src", "href", "data") if k in given]
+        if tag == "script":
+            self.scripts += 1
+        if tag == "img":
+            self.images.append(given)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.problems.append(f"</{tag}> at {self.getpos()}")
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in {"script", "style"}:
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small run: every table as the pipeline writes it, figures as placeholders."""
+    folder = tmp_path_factory.mktemp("run")
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    figures, parts = {}, {table: [] for table in TABLES}
+    for name in STUDIES:
+        checked = folder / "checked" / f"{name}.json"
+        check.check([str(ROOT / "data" / name)], name, str(checked))
+        study = json.loads(checked.read_text(encoding="utf-8"))
+        if name == "broken":
+            study["message"] = MESSAGE
+        elif name == "vivarelli2023":
+            study["title"] = HOSTILE
+            study["remarks"].append("<img src=x onerror=alert(1)>")
+            study["sources"]["abstract"]["url"] = "javascript:alert(1)"
+            study["claims"][0]["quote"] = "</td><b>bold</b>"
+            study["adjudication"] = [
+                {
+                    "claim_id": study["claims"][0]["claim_id"],
+                    "decision": "misprint",
+                    "reason": "An erratum corrects it.",
+                    "by": "A. Reader",
+                    "date": "2026-01-01",
+                }
+            ]
+        checked.write_text(json.dumps(study), encoding="utf-8")
+        analyses = study.get("analyses", {})
+        methods = list(dict.fromkeys(a["method"] for a in analyses.values()))
+        work = folder / "work" / name
+        for method in methods:
+            estimate.estimate(
+                str(checked),
+                method,
+                method_settings(config, method),
+                str(work / f"{method}.csv"),
+                str(work / f"{method}.json"),
+            )
+        compare.compare(
+            str(checked),
+            [str(work / f"{method}.csv") for method in methods],
+            str(work / "estimates.csv"),
+            *(str(work / f"{table}.csv") for table in TABLES),
+        )
+        for table in TABLES:
+            parts[table].append(str(work / f"{table}.csv"))
+        figures[name] = {
+            analysis: analysis
+            for analysis, declared in analyses.items()
+            if declared["method"] in {"kaplan_meier", "cox"} and not declared["awaited"]
+        }
+    figures["broken"] = {"survival": "survival"}
+    collect.collect(parts, {table: str(folder / f"{table}.csv") for table in TABLES})
+    for study, names in {**figures, "overview": {"scoreboard": ""}}.items():
+        for name in names:
+            stem = folder / "figures" / study / name
+            stem.parent.mkdir(parents=True, exist_ok=True)
+            stem.with_suffix(".svg").write_text(f"<svg><!-- {name} --></svg>")
+            stem.with_suffix(".txt").write_text(f"Caption of {study} {name} <n = 3>.")
+    (folder / "work" / "sun2018" / "extra.json").write_text(
+        json.dumps({"failed": "tables failed unexpectedly: ValueError: <odd>"})
+    )
+    return folder, figures
+
+
+def write(run, output: Path) -> str:
+    folder, figures = run
+    methods = [
+        path
+        for name in STUDIES
+        for path in sorted((folder / "work" / name).glob("*.json"))
+    ]
+    report.report(
+        checked=[str(folder / "checked" / f"{name}.json") for name in STUDIES],
+        drawn=[str(path) for path in methods],
+        tables=[str(folder / f"{table}.csv") for table in TABLES],
+        figure_folder=str(folder / "figures"),
+        title="A title with <angle> brackets",
+        studies=figures,
+        output=str(output),
+    )
+    return output.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def text(run, tmp_path_factory):
+    return write(run, tmp_path_factory.mktemp("page") / "report" / "index.html")
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_tags_balance_and_ids_are_unique(page):
+    assert page.problems == []
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_every_claim_has_its_anchor_printed_text_and_verdict(run, page):
+    claims = read_rows(run[0] / "claims.csv")
+    assert claims
+    for claim in claims:
+        assert f"claim-{claim['study']}-{claim['claim_id']}" in page.ids
+        for column in ("printed", "quote", "note"):
+            assert " ".join(claim[column].split()) in page.words
+    shown = page.words
+    assert {claim["verdict"] for claim in claims} <= set(VERDICTS)
+    for verdict in VERDICTS:
+        assert verdict.replace("_", " ") in shown
+
+
+def test_reasons_of_numbers_that_do_not_agree_are_shown(run, page):
+    for claim in read_rows(run[0] / "claims.csv"):
+        if claim["verdict"] in {"differs", "reproduced_by_convention"}:
+            reason = claim["reason"].removesuffix(claim["note"]).strip()
+            assert " ".join(reason.split()) in page.words
+
+
+def test_every_study_and_every_figure_with_its_caption(run, page):
+    _, figures = run
+    for study, names in figures.items():
+        assert f"study-{study}" in page.ids
+        for name in names:
+            assert f"Caption of {study} {name} <n = 3>." in page.words
+            for ending in ("pdf", "svg", "png", "csv", "txt"):
+                assert f"../figures/{study}/{name}.{ending}" in page.links
+    assert len(page.images) == 1 + sum(map(len, figures.values()))
+    assert all(image["alt"].startswith("Figure: ") for image in page.images)
+
+
+def test_nothing_is_loaded_from_elsewhere(text, page):
+    assert page.loads
+    assert all(load.startswith("data:") for load in page.loads)
+    assert "@import" not in text
+    assert not re.search(r"url\(", text)
+    assert all(
+        link.startswith(("#", "../figures/", "https://", "http://"))
+        for link in page.links
+    )
+
+
+def test_links_within_the_page_lead_somewhere(page):
+    inside = {unquote(link[1:]) for link in page.links if link.startswith("#")}
+    assert inside <= set(page.ids)
+
+
+def test_text_from_data_is_never_markup(text, page):
+    assert page.scripts == 1
+    assert HOSTILE in page.words
+    assert "<img src=x onerror=alert(1)>" in page.words
+    assert "</td><b>bold</b>" in page.words
+    assert "javascript:" not in " ".join(page.links)
+    assert "A title with <angle> brackets" in page.words
+
+
+def test_a_failed_study_is_said_first_and_in_its_place(page):
+    words = page.words
+    assert words.count(MESSAGE) >= 3  # at the top, in the list, in its section
+    assert words.index(MESSAGE) < words.index("How to read the verdicts")
+    assert words.count("tables failed unexpectedly: ValueError: <odd>") == 2
+    assert "2 of 4 studies could not be analysed in full" in words
+
+
+def test_adjudication_stands_beside_the_verdict(page):
+    assert "Adjudicated: misprint. An erratum corrects it. (A. Reader, 2026-01-01)" in (
+        page.words
+    )
+
+
+def test_awaited_tables_say_what_to_ask_for(run, page):
+    asked = read_rows(run[0] / "requests.csv")
+    assert asked
+    for request in asked:
+        assert " ".join(request["wanted"].split()) in page.words
+        assert f"request-{request['study']}-{request['dataset']}" in page.ids
+        for claim in request["claims"].split():
+            assert f"#claim-{request['study']}-{claim}" in page.links
+
+
+def test_choices_that_move_a_conclusion_are_shown(run, page):
+    moves = {
+        row["moves"]
+        for row in read_rows(run[0] / "sensitivity.csv")
+        if row["moves"] not in ("", "no")
+    }
+    assert all(move in page.words for move in moves)
+
+
+def test_outline_and_language(text, page):
+    assert '<html lang="en">' in text
+    assert page.headings[0] == 1
+    assert page.headings.count(1) == 1
+    assert all(
+        after - before <= 1
+        for before, after in zip(page.headings, page.headings[1:], strict=False)
+    )
+    assert page.links[0] == "#main"
+
+
+def test_the_same_bytes_twice(run, text, tmp_path):
+    assert write(run, tmp_path / "again.html") == text
+
+
+def test_every_verdict_is_explained():
+    assert set(VERDICTS) == set(ORDER)
+    assert set(UNTESTED) < set(VERDICTS)

@@ -1,0 +1,105 @@
+"""Helpers of the rule files: the checked config, the studies, what depends on what.
+
+No rules here. `RUN` is the folder of this run; it is fixed before any rule is
+read and never a wildcard, so a rule can write into its own run only.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
+
+from reanalysis import job
+from reanalysis.config import check_config, find_studies, method_settings
+from reanalysis.errors import InputError
+from reanalysis.plan import analyses_of, import_closure, run_name
+
+CONFIG_FILES = ["config.yaml", *workflow.overwrite_configfiles]
+
+try:
+    config["run"] = run_name(config, CONFIG_FILES)
+    check_config(config, CONFIG_FILES)
+    STUDIES = find_studies(config, CONFIG_FILES)
+except InputError as error:
+    sys.exit(f"Error in the configuration. {error}")
+
+RUN = f"{config['results_dir']}/{config['run']}"
+PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
+SHOWN = tuple(
+    f"{table}.{ending}"
+    for table in ("claims", "results", "sensitivity")
+    for ending in ("csv", "html")
+)
+TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
+ENVIRONMENT = "../envs/analysis.yaml"
+
+
+wildcard_constraints:
+    study="[a-z0-9_]+",
+    analysis="[a-z0-9_]+",
+
+
+onstart:
+    # Held until this process ends, however it ends.
+    run_lock = job.claim(RUN)
+
+
+def library(module):
+    """The package files a module imports, and the lock of what it runs on."""
+    base = os.path.relpath(workflow.basedir)
+    scripts = os.path.normpath(f"{base}/workflow/scripts")
+    lock = os.path.normpath(f"{base}/requirements.lock")
+    return [*import_closure(scripts, module), lock]
+
+
+def study_files(wildcards):
+    """Every file of a study's folders."""
+    return [
+        str(path)
+        for folder in STUDIES[wildcards.study]
+        for path in sorted(Path(folder).iterdir())
+        if path.is_file()
+    ]
+
+
+def families(study):
+    """The method families a study has rows for, in the order of METHODS."""
+    used = {
+        analysis["method"]
+        for analysis in PLAN[study].values()
+        if not analysis["awaited"]
+    }
+    return [method for method in METHODS if method in used]
+
+
+def figures(study):
+    """The figures of a study: the analysis each belongs to, by name."""
+    return {
+        f"{analysis}{suffix}": analysis
+        for analysis, planned in PLAN[study].items()
+        if not planned["awaited"]
+        for suffix in FIGURES.get(planned["method"], {}).get(planned["kind"], ())
+    }
+
+
+def figure_files(study):
+    """Every file of every figure of a study."""
+    return [
+        f"{RUN}/figures/{study}/{figure}.{ending}"
+        for figure in figures(study)
+        for ending in ("pdf", "svg", "png", "csv", "txt")
+    ]
+
+
+def targets():
+    """Everything a run leaves behind."""
+    return [
+        *(f"{RUN}/{table}.csv" for table in TABLES),
+        *(name for study in STUDIES for name in figure_files(study)),
+        *(f"{RUN}/tables/{study}/{table}" for study in STUDIES for table in SHOWN),
+        f"{RUN}/report/index.html",
+        f"{RUN}/config.yaml",
+        f"{RUN}/provenance.json",
+        f"{RUN}/status.txt",
+    ]

@@ -1,0 +1,51 @@
+"""Hold the printed numbers against the recomputed ones.
+
+INPUT   checked/<study>.json, work/<study>/<method>.csv
+OUTPUT  per study and over all: estimates, claims with verdicts, checks,
+        sensitivity and requests to authors, as csv
+"""
+
+
+rule compare:
+    input:
+        checked=f"{RUN}/checked/{{study}}.json",
+        families=lambda wildcards: [
+            f"{RUN}/work/{wildcards.study}/{method}.csv"
+            for method in families(wildcards.study)
+        ],
+        library=library("reanalysis.verdicts"),
+        also=library("reanalysis.sensitivity"),
+        requests_library=library("reanalysis.author_requests"),
+    output:
+        estimates=f"{RUN}/estimates/{{study}}.csv",
+        claims=f"{RUN}/claims/{{study}}.csv",
+        checks=f"{RUN}/work/{{study}}/checks.csv",
+        sensitivity=f"{RUN}/work/{{study}}/sensitivity.csv",
+        requests=f"{RUN}/work/{{study}}/requests.csv",
+    params:
+        run_folder=RUN,
+    log:
+        f"{RUN}/logs/compare/{{study}}.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/compare.py"
+
+
+rule collect:
+    input:
+        estimates=expand(f"{RUN}/estimates/{{study}}.csv", study=STUDIES),
+        claims=expand(f"{RUN}/claims/{{study}}.csv", study=STUDIES),
+        checks=expand(f"{RUN}/work/{{study}}/checks.csv", study=STUDIES),
+        sensitivity=expand(f"{RUN}/work/{{study}}/sensitivity.csv", study=STUDIES),
+        requests=expand(f"{RUN}/work/{{study}}/requests.csv", study=STUDIES),
+    output:
+        **{table: f"{RUN}/{table}.csv" for table in TABLES},
+    params:
+        run_folder=RUN,
+    log:
+        f"{RUN}/logs/collect.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/collect.py"

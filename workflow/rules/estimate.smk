@@ -1,0 +1,45 @@
+"""Run the method families: one rule each, one job per study.
+
+INPUT   checked/<study>.json
+OUTPUT  work/<study>/<method>.csv: rows of estimates.csv under the primary
+        settings, all scenarios and the conventions tried for claims;
+        work/<study>/<method>.json: the data of its figures
+
+A new method is a module in workflow/scripts/reanalysis/methods/ and a name here.
+"""
+
+METHODS = (
+    "kaplan_meier",
+    "log_rank",
+    "cox",
+    "wilcoxon",
+    "tables",
+    "proportions",
+    "rates",
+    "regression",
+    "descriptive",
+    "arithmetic",
+)
+
+for method in METHODS:
+
+    rule:
+        name:
+            method
+        input:
+            checked=f"{RUN}/checked/{{study}}.json",
+            library=library(f"reanalysis.methods.{method}"),
+            runner=library("reanalysis.analyses"),
+        output:
+            estimates=f"{RUN}/work/{{study}}/{method}.csv",
+            drawn=f"{RUN}/work/{{study}}/{method}.json",
+        params:
+            method=method,
+            settings=method_settings(config, method),
+            run_folder=RUN,
+        log:
+            f"{RUN}/logs/{method}/{{study}}.log",
+        conda:
+            ENVIRONMENT
+        script:
+            "../scripts/estimate.py"

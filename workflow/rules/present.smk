@@ -1,0 +1,78 @@
+"""Draw the figures and set the tables of every study.
+
+INPUT   checked/<study>.json, work/<study>/<method>.json, estimates, claims
+OUTPUT  figures/<study>/<figure>.{pdf,svg,png} with the numbers drawn (.csv) and
+        the caption (.txt); tables/<study>/<table>.{csv,html}
+
+A study's figures are one job: importing the drawing library costs more than
+drawing one. Each figure is a named output all the same, so that it can be asked for
+by its path.
+"""
+
+# Figures of a method by kind of data: suffixes to the name of the analysis.
+_DATA = {"individual": ("", "_sensitivity"), "reconstructed": ("", "_sensitivity")}
+_SCENARIOS = {"individual": ("",), "reconstructed": ("",), "summary": ("",)}
+FIGURES = {
+    "kaplan_meier": _DATA,
+    "wilcoxon": {**_DATA, "summary": ("",)},
+    "log_rank": _SCENARIOS,
+    "cox": _SCENARIOS,
+    "tables": _SCENARIOS,
+    "proportions": _SCENARIOS,
+    "rates": _SCENARIOS,
+    "regression": _SCENARIOS,
+}
+STYLE = f"{workflow.basedir}/workflow/scripts/reanalysis/figures/style.mplstyle"
+
+for study in STUDIES:
+
+    rule:
+        name:
+            f"present_{study}"
+        input:
+            checked=f"{RUN}/checked/{study}.json",
+            drawn=[f"{RUN}/work/{study}/{method}.json" for method in families(study)],
+            estimates=f"{RUN}/estimates/{study}.csv",
+            claims=f"{RUN}/claims/{study}.csv",
+            sensitivity=f"{RUN}/work/{study}/sensitivity.csv",
+            library=library("reanalysis.presentation"),
+            style=STYLE,
+        output:
+            pdf=[f"{RUN}/figures/{study}/{name}.pdf" for name in figures(study)],
+            svg=[f"{RUN}/figures/{study}/{name}.svg" for name in figures(study)],
+            csv=[f"{RUN}/figures/{study}/{name}.csv" for name in figures(study)],
+            txt=[f"{RUN}/figures/{study}/{name}.txt" for name in figures(study)],
+            png=[
+                report(
+                    f"{RUN}/figures/{study}/{name}.png",
+                    caption="../report/figure.rst",
+                    category="2 Studies",
+                    subcategory=study,
+                    labels={"study": study, "figure": name},
+                )
+                for name in figures(study)
+            ],
+            tables=[
+                report(
+                    f"{RUN}/tables/{study}/{table}",
+                    caption="../report/table.rst",
+                    category="2 Studies",
+                    subcategory=study,
+                    labels={"study": study, "figure": f"table of {table[:-5]}"},
+                )
+                if table.endswith(".html")
+                else f"{RUN}/tables/{study}/{table}"
+                for table in SHOWN
+            ],
+        params:
+            study=study,
+            figures=figures(study),
+            looks=config["figures"],
+            run_folder=RUN,
+        log:
+            f"{RUN}/logs/present/{study}.log",
+        conda:
+            ENVIRONMENT
+        script:
+            "../scripts/present.py"
+

@@ -1,0 +1,112 @@
+"""What a run ends in: the report, the settings as used, where they came from.
+
+INPUT   everything above
+OUTPUT  report/index.html, figures/overview/scoreboard.*, config.yaml as merged,
+        provenance.json (versions, input hashes, seed, time) and status.txt
+"""
+
+OVERVIEW = [
+    f"{RUN}/figures/overview/scoreboard.{ending}"
+    for ending in ("pdf", "svg", "png", "csv", "txt")
+]
+
+
+rule overview:
+    input:
+        claims=f"{RUN}/claims.csv",
+        library=library("reanalysis.scoreboard"),
+        style=STYLE,
+    output:
+        pdf=f"{RUN}/figures/overview/scoreboard.pdf",
+        svg=f"{RUN}/figures/overview/scoreboard.svg",
+        png=report(
+            f"{RUN}/figures/overview/scoreboard.png",
+            caption="../report/scoreboard.rst",
+            category="1 Overview",
+            labels={"figure": "printed against recomputed"},
+        ),
+        csv=f"{RUN}/figures/overview/scoreboard.csv",
+        txt=f"{RUN}/figures/overview/scoreboard.txt",
+    params:
+        looks=config["figures"],
+        run_folder=RUN,
+    log:
+        f"{RUN}/logs/overview.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/overview.py"
+
+
+rule write_report:
+    input:
+        checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
+        drawn=[
+            f"{RUN}/work/{study}/{method}.json"
+            for study in STUDIES
+            for method in families(study)
+        ],
+        tables=[f"{RUN}/{table}.csv" for table in TABLES],
+        figures=[name for study in STUDIES for name in figure_files(study)],
+        scoreboard=OVERVIEW,
+        library=library("reanalysis.report"),
+        template="workflow/scripts/reanalysis/report.html.jinja",
+    output:
+        report(
+            f"{RUN}/report/index.html",
+            caption="../report/page.rst",
+            category="1 Overview",
+            labels={"figure": "report page"},
+        ),
+    params:
+        title=config["report"]["title"],
+        studies={study: figures(study) for study in STUDIES},
+        run_folder=RUN,
+    log:
+        f"{RUN}/logs/report.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/report.py"
+
+
+rule record:
+    localrule: True
+    input:
+        checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
+        tables=[f"{RUN}/{table}.csv" for table in TABLES],
+        library=library("reanalysis.provenance"),
+    output:
+        config=f"{RUN}/config.yaml",
+        provenance=f"{RUN}/provenance.json",
+    params:
+        config=config,
+        run_folder=RUN,
+    log:
+        f"{RUN}/logs/record.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/record.py"
+
+
+rule finish:
+    input:
+        checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
+        drawn=[
+            f"{RUN}/work/{study}/{method}.json"
+            for study in STUDIES
+            for method in families(study)
+        ],
+        claims=f"{RUN}/claims.csv",
+        report=f"{RUN}/report/index.html",
+    output:
+        f"{RUN}/status.txt",
+    params:
+        run_folder=RUN,
+    log:
+        f"{RUN}/logs/finish.log",
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/finish.py"

@@ -1,0 +1,27 @@
+"""Rule check: read a study folder and record what is wrong with it, or what it holds."""
+
+import json
+import sys
+
+from reanalysis.errors import InputError
+from reanalysis.job import guarded, write_text
+from reanalysis.study import load
+
+
+def check(folders: list[str], study: str, output: str) -> None:
+    """Write the checked study; a mistake in it becomes its status, not a failure."""
+    try:
+        checked = {"status": "ok", "message": "", **load(*folders)}
+    except InputError as error:
+        print(error, file=sys.stderr)
+        checked = {"status": "failed", "message": str(error), "id": study}
+    write_text(output, json.dumps(checked, ensure_ascii=False, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    with guarded(snakemake.params.run_folder, snakemake.log[0]):
+        check(
+            folders=snakemake.params.folders,
+            study=snakemake.wildcards.study,
+            output=snakemake.output[0],
+        )

@@ -1,0 +1,236 @@
+"""Run one method family over a study: every analysis under every specification.
+
+A specification is what an estimate depends on: the settings of the method and
+the rows left out. Equal specifications are computed once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+import pandas as pd
+
+from reanalysis.results import Estimate
+from reanalysis.sample import Sample
+
+#: Scenario names with a meaning of their own.
+PRIMARY = "primary"
+STATED = "stated"
+CONVENTION = "convention"
+
+#: What runs other than the primary one keep, beside the numbers claims ask for:
+#: those that conclusions rest on.
+HEADLINE = frozenset(
+    {
+        "hazard_ratio",
+        "log_rank",
+        "median_survival",
+        "restricted_mean_difference",
+        "odds_ratio",
+        "risk_difference",
+        "risk_ratio",
+        "rate_ratio",
+        "proportion",
+        "rate",
+        "median_difference",
+        "mean_difference",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """One way to compute an analysis, and the scenario that asks for it."""
+
+    scenario: str
+    settings: Mapping[str, object]
+    leave_out: str = "none"
+    person: str = ""
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """Stable text of everything the result depends on."""
+        rows = [self.leave_out, self.person] if self.leave_out != "none" else []
+        return json.dumps([self.settings, rows], sort_keys=True)
+
+    @property
+    def hash(self) -> str:
+        """Short stable name of the specification."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:8]
+
+    @property
+    def convention(self) -> str:
+        """The settings in words."""
+        words = [
+            f"{key} {'yes' if value is True else 'no' if value is False else value}"
+            for key, value in self.settings.items()
+            if key not in {"seed", "conf_level"} and value is not None
+        ]
+        if self.person:
+            words.append(f"without {self.person}")
+        elif self.leave_out == "lost_to_follow_up":
+            words.append("without patients lost to follow-up")
+        return "; ".join(words).replace("_", " ")
+
+
+def run_method(study: Mapping, method: str, params: Mapping) -> tuple[list, dict]:
+    """Return the rows of estimates.csv of one method and its figures' data.
+
+    ``study`` is a checked study, ``params`` the method's settings
+    (:func:`reanalysis.config.method_settings`). Figures' data: analysis ->
+    list of tables by name, one per sample, from the primary specification.
+    """
+    module = import_module(f"reanalysis.methods.{method}")
+    rows: list[dict[str, object]] = []
+    drawn: dict[str, list] = {}
+    wanted = _claimed(study)
+    for name, analysis in study["analyses"].items():
+        if analysis["method"] != method or analysis["awaited"]:
+            continue
+        done: dict[str, list[Estimate]] = {}
+        shown: set[tuple[str, str]] = set()
+        for spec in specifications(analysis, params, claimed=bool(wanted.get(name))):
+            if (spec.scenario, spec.key) in shown:
+                continue
+            shown.add((spec.scenario, spec.key))
+            if spec.key not in done:
+                done[spec.key] = _estimates(module, analysis, spec)
+            rows.extend(_rows(study, name, analysis, spec, done[spec.key], wanted))
+        primary = next(specifications(analysis, params, claimed=False))
+        drawn[name] = [
+            {
+                "endpoint": part["endpoint"],
+                "tables": {
+                    table: frame.to_dict(orient="list")
+                    for table, frame in module.figure_data(
+                        make_sample(part, analysis, primary), primary.settings
+                    ).items()
+                },
+            }
+            for part in analysis["samples"]
+        ]
+    return rows, drawn
+
+
+def specifications(
+    analysis: Mapping, params: Mapping, *, claimed: bool
+) -> Iterator[Specification]:
+    """Yield the primary specification, then scenarios, then conventions."""
+    base = {**params["primary"], **analysis["settings"]}
+    rows = params["rows"]
+    primary = Specification(PRIMARY, base, rows["leave_out"])
+    yield primary
+    for name, overrides in params["scenarios"].items():
+        settings = {**base, **overrides["settings"]}
+        leaving = {**rows, **overrides["rows"]}
+        if leaving["leave_out"] == "each_patient":
+            people = dict.fromkeys(p for s in analysis["samples"] for p in s["people"])
+            if 2 < len(people) <= leaving["leave_out_limit"]:
+                for person in people:
+                    yield Specification(name, settings, "each_patient", person)
+            continue
+        if leaving["leave_out"] == "lost_to_follow_up" and not any(
+            any(s["lost"]) for s in analysis["samples"]
+        ):
+            leaving["leave_out"] = "none"
+        spec = Specification(name, settings, leaving["leave_out"])
+        if spec.key != primary.key:
+            yield spec
+    if not claimed:
+        return
+    stated = analysis["paper"].get("convention")
+    for name, convention in params["conventions"].items():
+        settings = {**base, **convention["settings"]}
+        if name == stated:
+            yield Specification(STATED, settings, rows["leave_out"], name=name)
+        yield Specification(CONVENTION, settings, rows["leave_out"], name=name)
+
+
+def make_sample(part: Mapping, analysis: Mapping, spec: Specification) -> Sample:
+    """Return the sample of a checked analysis, without the rows left out."""
+    frame = pd.DataFrame(part["columns"])
+    if spec.person:
+        frame = frame[[p != spec.person for p in part["people"]]]
+    elif spec.leave_out == "lost_to_follow_up":
+        frame = frame[[not lost for lost in part["lost"]]]
+    return Sample(
+        kind=analysis["kind"],
+        rows=frame.reset_index(drop=True),
+        groups=tuple(part["groups"]),
+        reference=part["reference"],
+        covariates=tuple(part["covariates"]),
+        options=analysis["options"],
+        unit=part["unit"],
+        time_unit=part["time_unit"],
+        dropped=part["dropped"],
+    )
+
+
+def _estimates(
+    module: object, analysis: Mapping, spec: Specification
+) -> list[tuple[str, Estimate]]:
+    return [
+        (part["endpoint"], estimate)
+        for part in analysis["samples"]
+        for estimate in module.estimate(  # type: ignore[attr-defined]
+            make_sample(part, analysis, spec), spec.settings
+        )
+    ]
+
+
+def _claimed(study: Mapping) -> dict[str, set[str]]:
+    wanted: dict[str, set[str]] = {}
+    for claim in study["claims"]:
+        if claim["role"] == "check":
+            wanted.setdefault(claim["analysis"], set()).add(claim["statistic"])
+    return wanted
+
+
+def _kept(spec: Specification, wanted: set[str]) -> set[str] | frozenset[str] | None:
+    """Return the statistics whose rows are kept, None for all."""
+    if spec.scenario in (PRIMARY, STATED):
+        return None
+    if spec.scenario == CONVENTION:
+        return wanted
+    return HEADLINE if spec.person else HEADLINE | wanted
+
+
+def _rows(
+    study: Mapping,
+    name: str,
+    analysis: Mapping,
+    spec: Specification,
+    estimates: list[tuple[str, Estimate]],
+    wanted: Mapping[str, set[str]],
+) -> Iterator[dict[str, object]]:
+    kept = _kept(spec, wanted.get(name, set()))
+    first: set[tuple] = set()
+    for number, (endpoint, estimate) in enumerate(estimates, start=1):
+        if kept is not None and estimate.statistic not in kept:
+            continue
+        if spec.person:
+            # The first row carries the primary test; one is enough per patient.
+            place = (endpoint, estimate.statistic, estimate.group, estimate.term)
+            place += (estimate.timepoint,)
+            if place in first:
+                continue
+            first.add(place)
+        label = f"{spec.scenario}:{spec.name}" if spec.name else spec.scenario
+        yield estimate.record(
+            estimate_id=f"{study['id']}:{name}:{label}:{spec.hash}:{number}",
+            study=study["id"],
+            analysis=name,
+            method=analysis["method"],
+            dataset=analysis["dataset"],
+            kind=analysis["kind"],
+            population=analysis["population"],
+            endpoint=endpoint or analysis["endpoint"],
+            scenario=spec.scenario,
+            specification=spec.hash,
+            convention=spec.name if spec.name else spec.convention,
+        )

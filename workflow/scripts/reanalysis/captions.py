@@ -1,0 +1,238 @@
+"""The words under a figure: what it shows, of which data, and when it misleads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from reanalysis.formatting import journal_number, significant
+from reanalysis.forest_rows import name_of
+from reanalysis.printed import PrintedNumber
+
+#: What each kind of data is.
+KINDS = {
+    "individual": "individual patient data, as published",
+    "summary": "summary data: counts, means or medians as printed, no patient rows",
+    "curve": "curve data: coordinates read off a published figure, not patients",
+    "reconstructed": (
+        "reconstructed data: patient rows rebuilt from a published curve or table, "
+        "not observed"
+    ),
+    "simulated": (
+        "simulated data: drawn so that they agree with what is printed, not observed"
+    ),
+}
+
+#: What a method estimates, and when it misleads.
+METHODS = {
+    "kaplan_meier": (
+        "The curve estimates the share of patients who are still without the event at "
+        "each time. It misleads where few patients are at risk, and where those lost to "
+        "follow-up differ from those who stay or another event prevents this one."
+    ),
+    "log_rank": (
+        "The p-value says how often chance alone would separate curves this far. It says "
+        "nothing of the size of a difference and misses differences when curves cross."
+    ),
+    "cox": (
+        "The hazard ratio compares the rates of events of two groups, taken as constant "
+        "over time. It misleads when the ratio changes with time, and in small groups it "
+        "is pulled away from 1."
+    ),
+    "wilcoxon": (
+        "The difference is the Hodges-Lehmann estimate: the median of all pairwise means "
+        "of changes, or of all differences between groups. A change from before to after "
+        "without controls also holds the natural course and regression to the mean."
+    ),
+    "tables": (
+        "The estimate compares the shares of patients with an outcome in two groups. "
+        "With few events the interval is wide, the exact and the approximate tests part, "
+        "and no significance does not mean no difference."
+    ),
+    "proportions": (
+        "The estimate is the share of patients with an outcome. The interval covers "
+        "chance alone, not how the patients were chosen."
+    ),
+    "rates": (
+        "The rate counts events per time under observation, and assumes that events come "
+        "independently at a constant rate. It misleads when a few patients have most of "
+        "the events."
+    ),
+    "regression": (
+        "The coefficient is the change of the outcome per unit of a variable, the others "
+        "held fixed. It misleads with few events per variable and when a variable follows "
+        "from the treatment."
+    ),
+}
+
+SENSITIVITY = (
+    "Each row repeats the primary analysis with one choice made differently. The rows "
+    "share the same patients, so their agreement is no replication; it shows only that "
+    "the choice does not matter."
+)
+
+
+def caption(
+    *,
+    study: Mapping,
+    analysis: Mapping,
+    method: str,
+    drawn: str,
+    rows: Sequence[Mapping],
+    printed: Sequence[PrintedNumber],
+    sensitivity: bool,
+) -> str:
+    """Return the caption of a figure: paragraphs, every number taken from rows.
+
+    ``drawn`` is a sentence on the marks, ``rows`` the primary rows shown, with the
+    test of a comparison first.
+    """
+    kind = analysis["kind"]
+    label = str(analysis["label"])
+    lines = [f"{_capital(label)}. {study['title']}.", drawn]
+    population = study["populations"].get(analysis["population"], {}).get("label", "")
+    lines.append(
+        f"Data: {KINDS.get(kind, kind)}. "
+        + (f"Population: {population}. " if population else "")
+        + f"{_numbers(analysis, rows)}{_dropped(analysis)}"
+    )
+    lines.append(METHODS.get(method, "") + (f" {SENSITIVITY}" if sensitivity else ""))
+    lines.append(_how(method, rows))
+    lines.append(_printed(printed))
+    lines.append(_source(study, analysis))
+    return "\n".join(line.strip() for line in lines if line.strip()) + "\n"
+
+
+def failure(title: str, message: str) -> str:
+    """Return the caption of a figure that could not be drawn."""
+    return f"{title}. Nothing could be drawn: {message}\n"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _numbers(analysis: Mapping, rows: Sequence[Mapping]) -> str:
+    """Say how many patients and events, per group where the rows do."""
+    groups = {}
+    for row in rows:
+        if not _finite(row["n"]):
+            continue
+        group = str(row["group"]) if not row["reference"] else ""
+        before = groups.get(group, (0.0, math.nan))
+        if row["n"] > before[0] or (row["n"] == before[0] and _finite(row["events"])):
+            groups[group] = (row["n"], row["events"])
+    if not groups:
+        people = {p for sample in analysis["samples"] for p in sample["people"]}
+        # The lines of a printed table are no patients.
+        return (
+            f"n = {len(people)}."
+            if people and analysis["kind"] != "summary"
+            else ("n is not printed.")
+        )
+    parts = []
+    named = {group for group in groups if group}
+    for group, (n, events) in groups.items():
+        if group == "" and named and len(groups) > 1 and len(named) > 1:
+            continue
+        text = f"n = {n:.0f}" if float(n).is_integer() else f"n = {significant(n)}"
+        if _finite(events):
+            text += f", {journal_number(events, statistic='events')} with the event"
+        parts.append(f"{group}: {text}" if group else text)
+    shown = parts if len(parts) <= 4 else [*parts[:4], "and others"]
+    return "; ".join(shown) + "."
+
+
+def _dropped(analysis: Mapping) -> str:
+    left = max((sample["dropped"] for sample in analysis["samples"]), default=0)
+    if not left:
+        return ""
+    return f" {left} {'row' if left == 1 else 'rows'} without a needed value left out."
+
+
+def _how(method: str, rows: Sequence[Mapping]) -> str:
+    if not rows:
+        return ""
+    row = rows[0]
+    parts = [f"Method: {method.replace('_', ' ')}; convention: {row['convention']}"]
+    intervals = dict.fromkeys(
+        f"{_level(r['conf_level'])}% {r['interval_method']}"
+        for r in rows
+        if r["interval_method"] and _finite(r["conf_level"])
+    )
+    if intervals:
+        parts.append("interval: " + ", ".join(intervals))
+    tests = dict.fromkeys(
+        r["test"] + (f", {r['alternative']}" if r["alternative"] else "")
+        for r in rows
+        if r["test"]
+    )
+    if tests:
+        parts.append("test: " + "; ".join(list(tests)[:4]))
+    return "; ".join(parts) + "."
+
+
+def _level(level: float) -> str:
+    return significant(100 * level).removesuffix(".0")
+
+
+def _printed(printed: Sequence[PrintedNumber]) -> str:
+    if not printed:
+        return "No printed number of the paper is compared here."
+    parts = []
+    for p in printed:
+        if math.isfinite(p.recomputed):
+            # One digit more than is printed, so that an agreement can be seen.
+            found = journal_number(
+                p.recomputed,
+                statistic=p.place[1],
+                unit="%" if p.unit == "%" else "",
+                field=p.field,
+            )
+        else:
+            found = "no number"
+        unit = f" {p.unit}" if p.unit and p.unit not in p.text else ""
+        parts.append(
+            f"{p.claim_id}, {_named(p)}: {p.text}{unit} (recomputed {found}, "
+            f"{p.verdict.replace('_', ' ')})"
+        )
+    more = (
+        "" if len(parts) <= 12 else f"; {len(parts) - 12} more in the table of claims"
+    )
+    return "Printed: " + "; ".join(parts[:12]) + more + "."
+
+
+def _named(number: PrintedNumber) -> str:
+    """Say which number it is: what, of which group, when."""
+    endpoint, statistic, group, reference, term, timepoint = number.place
+    parts = [name_of(statistic).lower(), _field(number.field), term]
+    parts.append(f"{group} against {reference}" if reference else group)
+    parts.append(f"at {timepoint}" if timepoint else "")
+    return ", ".join(part for part in parts if part)
+
+
+def _field(field: str) -> str:
+    return {
+        "estimate": "",
+        "conf_low": "lower limit",
+        "conf_high": "upper limit",
+        "p_value": "p",
+        "test_statistic": "test statistic",
+    }.get(field, field)
+
+
+def _source(study: Mapping, analysis: Mapping) -> str:
+    dataset = study["datasets"].get(analysis["dataset"], {})
+    source = study["sources"].get(dataset.get("source", ""), {})
+    text = str(source.get("citation", "")).rstrip(".")
+    where = str(dataset.get("locator", "")).rstrip(".")
+    if where and where.lower() not in text.lower():
+        text = f"{text}, {where}" if text else where
+    paper = str(study["citation"]["text"]).rstrip(".")
+    return (
+        f"Source of the data: {text}. Paper: {paper}." if text else f"Paper: {paper}."
+    )
+
+
+def _finite(x: object) -> bool:
+    return isinstance(x, (int, float)) and math.isfinite(x)

@@ -1,0 +1,333 @@
+"""A figure as a sheet that fills from the top: rows of text and plots, in points.
+
+Explicit places instead of a layout engine: text is measured before it is placed, so
+that nothing overlaps or is cut, and a figure is drawn once per format.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
+
+from reanalysis.figures.style import GREY, INK, Look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+POINTS_PER_MM = 72 / 25.4
+MARGIN = 4.0
+LEADING = 1.3
+
+#: Columns of the csv beside a figure: what was drawn, one row per mark.
+DRAWN = (
+    "panel",
+    "element",
+    "series",
+    "x",
+    "y",
+    "low",
+    "high",
+    "p_value",
+    "text",
+)
+
+
+@cache
+def _font(family: str, size: float, weight: str) -> FontProperties:
+    return FontProperties(family=[family, "DejaVu Sans"], size=size, weight=weight)
+
+
+@cache
+def _width(text: str, family: str, size: float, weight: str) -> float:
+    if not text:
+        return 0.0
+    font = _font(family, size, weight)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+
+
+@dataclass(slots=True)
+class _Text:
+    x: float
+    y: float
+    text: str
+    size: float
+    color: str
+    weight: str
+    align: str
+    style: str
+    rotation: float = 0.0
+
+
+@dataclass(slots=True)
+class _Plot:
+    x: float
+    y: float
+    width: float
+    height: float
+    draw: Callable[[Axes], None]
+
+
+@dataclass
+class Sheet:
+    """One figure under construction; ``y`` is how far it is filled, from the top."""
+
+    look: Look
+    y: float = MARGIN
+    drawn: list[dict[str, object]] = field(default_factory=list)
+    _texts: list[_Text] = field(default_factory=list)
+    _lines: list[Line2D] = field(default_factory=list)
+    _plots: list[_Plot] = field(default_factory=list)
+    _strokes: list[tuple[Sequence[float], Sequence[float], dict]] = field(
+        default_factory=list
+    )
+
+    @property
+    def width(self) -> float:
+        """Width of the page in points."""
+        return self.look.width_mm * POINTS_PER_MM
+
+    @property
+    def inner(self) -> float:
+        """Width between the margins."""
+        return self.width - 2 * MARGIN
+
+    @property
+    def size(self) -> float:
+        """Size of the text in points."""
+        return self.look.font_size
+
+    @property
+    def small(self) -> float:
+        """Size of secondary text."""
+        return max(5.0, round(0.875 * self.look.font_size, 2))
+
+    def measure(
+        self, text: str, size: float | None = None, weight: str = "normal"
+    ) -> float:
+        """Return the width of a line of text."""
+        return _width(text, self.look.font, size or self.size, weight)
+
+    def wrap(
+        self,
+        text: str,
+        width: float,
+        size: float | None = None,
+        weight: str = "normal",
+        most: int = 99,
+    ) -> list[str]:
+        """Break a text into lines no wider than ``width``, at most ``most`` of them.
+
+        A no-break space holds its neighbours together.
+        """
+        lines: list[str] = []
+        line = ""
+        for word in filter(None, str(text).replace("\n", " ").split(" ")):
+            joined = f"{line} {word}" if line else word
+            if self.measure(joined, size, weight) <= width:
+                line = joined
+                continue
+            if line:
+                lines.append(line)
+            line = word
+            while self.measure(line, size, weight) > width and len(line) > 1:
+                head = self._fitting(line, width, size, weight)
+                lines.append(head)
+                line = line[len(head) :]
+        if line:
+            lines.append(line)
+        if len(lines) > most:
+            last = lines[most - 1]
+            while last and self.measure(last + "\u2026", size, weight) > width:
+                last = last[:-1]
+            lines = [*lines[: most - 1], last.rstrip() + "\u2026"]
+        return lines or [""]
+
+    def _fitting(self, word: str, width: float, size: float | None, weight: str) -> str:
+        """Return the longest start of a word that fits, broken at a mark if possible."""
+        n = 1
+        while n < len(word) and self.measure(word[: n + 1], size, weight) <= width:
+            n += 1
+        for cut in range(n, max(1, n // 2), -1):
+            if word[cut - 1] in "-/_,;:)\u2013":
+                return word[:cut]
+        return word[:n]
+
+    def line_height(self, size: float | None = None) -> float:
+        """Return the distance from one line of text to the next."""
+        return LEADING * (size or self.size)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        lines: str | Iterable[str],
+        *,
+        size: float | None = None,
+        color: str = INK,
+        weight: str = "normal",
+        align: str = "left",
+        style: str = "normal",
+    ) -> float:
+        """Place lines of text with their top at ``y``; return where they end."""
+        size = size or self.size
+        for line in [lines] if isinstance(lines, str) else lines:
+            if line:
+                self._texts.append(_Text(x, y, line, size, color, weight, align, style))
+            y += self.line_height(size)
+        return y
+
+    def vertical(self, x: float, y: float, line: str) -> None:
+        """Place a line that reads upwards, its left edge at ``x``, centred on ``y``."""
+        self._texts.append(
+            _Text(x, y, line, self.size, INK, "normal", "center", "normal", 90.0)
+        )
+
+    def paragraph(
+        self, text: str, *, indent: float = 0.0, most: int = 99, **looks: object
+    ) -> None:
+        """Add text over the whole width below what is there."""
+        size = float(looks.get("size") or self.size)
+        lines = self.wrap(
+            text, self.inner - indent, size, str(looks.get("weight", "normal")), most
+        )
+        self.y = self.text(MARGIN + indent, self.y, lines, **looks)  # type: ignore[arg-type]
+
+    def stroke(self, x: Sequence[float], y: Sequence[float], **looks: object) -> None:
+        """Draw a line or marks outside any plot, in points from the top left."""
+        self._strokes.append((x, y, dict(looks)))
+
+    def plot(
+        self,
+        draw: Callable[[Axes], None],
+        *,
+        x: float,
+        width: float,
+        height: float,
+        y: float | None = None,
+    ) -> None:
+        """Reserve a plot's inner area; ``draw`` receives its axes."""
+        self._plots.append(_Plot(x, self.y if y is None else y, width, height, draw))
+
+    def note(self, element: str, **cells: object) -> None:
+        """Record a mark for the csv of drawn numbers."""
+        self.drawn.append({**dict.fromkeys(DRAWN, ""), "element": element, **cells})
+
+    def figure(self) -> Figure:
+        """Return the drawn figure."""
+        from matplotlib.figure import Figure
+
+        width, height = self.width, self.y + MARGIN
+        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+        for plot in self._plots:
+            axes = figure.add_axes(
+                (
+                    plot.x / width,
+                    1 - (plot.y + plot.height) / height,
+                    plot.width / width,
+                    plot.height / height,
+                )
+            )
+            plot.draw(axes)
+        for x, y, looks in self._strokes:
+            figure.add_artist(
+                Line2D([v / width for v in x], [1 - v / height for v in y], **looks)
+            )
+        for t in self._texts:
+            if t.rotation:
+                figure.text(
+                    t.x / width,
+                    1 - t.y / height,
+                    t.text,
+                    fontproperties=_font(self.look.font, t.size, t.weight),
+                    rotation=t.rotation,
+                    ha="left",
+                    va="center",
+                )
+                continue
+            # The baseline of a line of text lies at four fifths of its height.
+            y = t.y + 0.5 * (self.line_height(t.size) - t.size) + 0.8 * t.size
+            figure.text(
+                t.x / width,
+                1 - y / height,
+                t.text,
+                fontproperties=_font(self.look.font, t.size, t.weight),
+                fontstyle=t.style,
+                color=t.color,
+                ha=t.align,
+                va="baseline",
+            )
+        return figure
+
+
+def rendered(figure: Figure, look: Look, title: str = "") -> dict[str, bytes]:
+    """Return the figure as pdf, svg and png, the same bytes every time.
+
+    The printing methods are called directly: ``savefig`` lays every figure out a
+    second time. PNG is written without the empty alpha channel.
+    """
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from PIL import Image
+
+    named = {"Title": title} if title else {}
+    pdf, svg, png = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    FigureCanvasPdf(figure).print_pdf(
+        pdf,
+        metadata={"CreationDate": None, "Producer": None, "Creator": None, **named},
+    )
+    FigureCanvasSVG(figure).print_svg(
+        svg, metadata={"Date": None, "Creator": None, **named}
+    )
+    figure.set_dpi(look.dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())
+    Image.fromarray(pixels).convert("RGB").save(
+        png, format="png", dpi=(look.dpi, look.dpi), compress_type=3
+    )
+    return {"pdf": pdf.getvalue(), "svg": svg.getvalue(), "png": png.getvalue()}
+
+
+def notice(sheet: Sheet, title: str, text: str) -> None:
+    """Say in a sentence why there is nothing to draw."""
+    sheet.y += 4
+    sheet.paragraph(title, weight="bold", indent=4)
+    sheet.y += 2
+    sheet.paragraph(text, color=GREY, indent=4)
+    sheet.y += 4
+    sheet.note("notice", text=text)
+
+
+def series_key(
+    sheet: Sheet, x: float, y: float, look: object, size: float, *, marker: bool = False
+) -> float:
+    """Draw the sample of a series before its name; return where the name starts."""
+    middle = y + 0.5 * sheet.line_height(size)
+    length = 2.6 * size
+    sheet.stroke(
+        [x, x + length],
+        [middle, middle],
+        color=look.color,  # type: ignore[attr-defined]
+        linestyle="none" if marker else look.dashes,  # type: ignore[attr-defined]
+        linewidth=1.4,
+    )
+    if marker:
+        sheet.stroke(
+            [x + length / 2],
+            [middle],
+            color=look.color,  # type: ignore[attr-defined]
+            marker=look.marker,  # type: ignore[attr-defined]
+            linestyle="none",
+            markersize=4,
+        )
+    return x + length + 0.5 * size

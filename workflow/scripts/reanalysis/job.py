@@ -1,0 +1,99 @@
+"""What every job of a run does around its one call: guard, log, whole files only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+#: Environment variable by which a run names itself to its jobs.
+TOKEN = "REANALYSIS_RUN_TOKEN"
+
+
+@contextmanager
+def guarded(run_folder: str | Path, log: str | Path) -> Iterator[None]:
+    """Run a job as a writer of a run folder, its messages going to ``log``.
+
+    A job whose run was killed must not write into a folder that a new run has
+    taken over. While it lives, a job holds a shared lock on the folder's writers
+    file; a new run waits for that lock before it starts (:func:`claim`). A job
+    that starts after its run was replaced finds another token and stops.
+    """
+    folder = Path(run_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".writers", "a") as writers:
+        fcntl.flock(writers, fcntl.LOCK_SH)
+        token = os.environ.get(TOKEN)
+        owner = folder / ".owner"
+        if token and (not owner.exists() or owner.read_text() != token):
+            sys.exit("The run that started this job has ended; nothing was written.")
+        with open(log, "w", encoding="utf-8") as messages:
+            sys.stderr = messages
+            try:
+                yield
+            except Exception:
+                traceback.print_exc()
+                sys.exit(1)
+            finally:
+                sys.stderr = sys.__stderr__
+
+
+def claim(run_folder: str | Path) -> IO[str]:
+    """Make this process the one run that writes into a folder.
+
+    Returns the open lock file; the lock lasts until it is closed or the process
+    ends, however it ends. Waits for jobs that a killed run left behind. Exits
+    with a message when another run is at work.
+    """
+    folder = Path(run_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = open(folder / ".lock", "a+")  # noqa: SIM115 - held for the whole run
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        sys.exit(
+            f"Another run ({lock.read().strip() or 'unknown'}) is writing to {folder}. "
+            "Wait for it to end, or give this one a name of its own "
+            "(run: <name> in a file for --configfile)."
+        )
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()}")
+    lock.flush()
+    token = f"{os.getpid()}-{time.time_ns()}"
+    write_text(folder / ".owner", token)
+    os.environ[TOKEN] = token
+    with open(folder / ".writers", "a") as writers:
+        try:
+            fcntl.flock(writers, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for the last jobs of a killed run ...", file=sys.stderr)
+            fcntl.flock(writers, fcntl.LOCK_EX)
+    return lock
+
+
+@contextmanager
+def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO]:
+    """Open a file that appears under its name only once it is complete."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    options = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        with open(partial, mode, **options) as handle:
+            yield handle
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file at once."""
+    with whole_file(path) as handle:
+        handle.write(text)

@@ -1,0 +1,128 @@
+"""What a workflow must know before it runs: names, analyses, what depends on what."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from reanalysis.errors import InputError
+from reanalysis.study_yaml import read_yaml
+
+
+_NOT_IN_NAME = re.compile("[^A-Za-z0-9_-]+")
+_ANALYSIS = re.compile("[a-z][a-z0-9_]*")
+
+
+def run_name(config: Mapping, files: Sequence[str | Path]) -> object:
+    """Return the name of the run.
+
+    Settings from a further file never write into the primary run: a file that
+    names no run gives the run its own name. Raises :class:`InputError` when it
+    names the primary one.
+    """
+    primary, *further = [Path(file) for file in files]
+    overlays = [file for file in further if file.resolve() != primary.resolve()]
+    if not overlays:
+        return config.get("run")
+    taken = _load(primary).get("run")
+    if config.get("run") != taken:
+        return config["run"]  # by a file or on the command line
+    named = any("run" in _load(file) for file in overlays)
+    name = "-".join(_NOT_IN_NAME.sub("_", file.stem) for file in overlays)
+    if named or name == taken:
+        raise InputError(
+            "the file would overwrite the primary run",
+            file=overlays[-1],
+            column="run" if named else None,
+            value=taken,
+            expected="another name, or no 'run' to use the name of the file"
+            if named
+            else "another name of the file, or a 'run' in it",
+        )
+    return name
+
+
+def _load(file: Path) -> Mapping:
+    try:
+        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError:
+        return {}  # said properly when the config is checked
+    return loaded if isinstance(loaded, Mapping) else {}
+
+
+def analyses_of(folders: Sequence[str | Path]) -> dict[str, dict[str, object]]:
+    """Return method, kind of data and readiness of every analysis a study declares.
+
+    Reads study.yaml leniently: of a file with mistakes whatever can be read is
+    returned, and the check of the study says what is wrong. ``awaited`` tells
+    that its table has no rows.
+    """
+    files = {
+        path.name: path
+        for folder in folders
+        for path in sorted(Path(folder).iterdir())
+        if path.is_file()
+    }
+    if "study.yaml" not in files:
+        return {}
+    try:
+        study = read_yaml(files["study.yaml"].read_text(encoding="utf-8"))
+        datasets = {
+            name: files.get(declared.get("file", ""))
+            for name, declared in study["datasets"].items()
+        }
+        kinds = {
+            name: str(declared["kind"]) for name, declared in study["datasets"].items()
+        }
+        return {
+            name: {
+                "method": declared["method"],
+                "kind": kinds.get(declared.get("dataset"), "summary"),
+                "awaited": declared["method"] != "arithmetic"
+                and not _has_rows(datasets.get(declared.get("dataset"))),
+            }
+            for name, declared in study["analyses"].items()
+            if _ANALYSIS.fullmatch(name) and isinstance(declared["method"], str)
+        }
+    except Exception:  # no mistake in one study may stop the others
+        return {}
+
+
+def _has_rows(path: Path | None) -> bool:
+    if path is None:
+        return False
+    with open(path, "rb") as handle:
+        return bool(handle.readline() and handle.readline().strip())
+
+
+@cache
+def import_closure(folder: str, module: str) -> tuple[str, ...]:
+    """Return the files of the package that a module imports, itself included.
+
+    ``folder`` is where the package lies. A rule that lists them as input runs
+    again when any of them is edited.
+    """
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = Path(folder, *name.split("."))
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if name in found or not path.exists():
+            continue
+        found[name] = path
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                waiting.append(node.module)
+                waiting += [f"{node.module}.{alias.name}" for alias in node.names]
+    package = module.split(".")[0]
+    return tuple(
+        str(path) for name, path in sorted(found.items()) if name.startswith(package)
+    )

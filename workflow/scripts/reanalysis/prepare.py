@@ -1,0 +1,464 @@
+"""Turn the tables of a study into the samples its analyses work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+from reanalysis.dataset import (
+    EXACT_ROLES,
+    NOT_NEGATIVE,
+    NUMERIC_ROLES,
+    Dataset,
+)
+from reanalysis.derive import Columns, derive
+from reanalysis.errors import InputError, expect_known
+from reanalysis.rounding import COUNTS, interval
+from reanalysis.selection import rows_where
+
+_SURVIVAL = (("time", "event"), ("start", "stop", "event"))
+#: Sets of roles with which each method can work.
+REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "kaplan_meier": _SURVIVAL,
+    "log_rank": tuple((*roles, "group") for roles in _SURVIVAL),
+    "cox": tuple(
+        (*roles, effect) for roles in _SURVIVAL for effect in ("group", "covariate")
+    ),
+    "wilcoxon": (
+        ("before", "after"),
+        ("id", "visit", "value"),
+        ("value",),
+        ("mean", "sd", "n"),
+    ),
+    "tables": (
+        ("event", "group"),
+        ("before", "after"),
+        ("value", "group"),
+        ("count", "n", "group"),
+    ),
+    "proportions": (("event",), ("count", "n"), ("value",)),
+    "rates": (
+        ("count", "exposure"),
+        ("start", "stop", "event"),
+        ("time", "event"),
+        ("before", "after"),
+    ),
+    "regression": tuple(
+        (outcome, effect)
+        for outcome in ("event", "value")
+        for effect in ("group", "covariate")
+    ),
+    "descriptive": (
+        ("value",),
+        ("event",),
+        ("count",),
+        ("id",),
+        ("pair",),
+        ("before", "after"),
+        ("mean",),
+        ("median",),
+        ("time",),
+    ),
+}
+#: Methods that compare groups and so need two of them.
+COMPARING = frozenset({"log_rank", "tables"})
+#: Methods whose counts are patients among n.
+SHARES = frozenset({"tables", "proportions"})
+
+
+def prepare_analysis(
+    name: str,
+    declared: Mapping,
+    study: Mapping,
+    tables: Mapping[str, Dataset],
+    claims: Sequence[Mapping],
+    where: str,
+) -> dict[str, object]:
+    """Prepare the samples of one analysis (several when it is split by a column)."""
+    options = {
+        key: value
+        for key, value in declared.items()
+        if key
+        in {
+            "times",
+            "tau",
+            "baseline",
+            "per",
+            "model",
+            "at",
+            "statistics",
+            "mu",
+            "null",
+            "exposure",
+            "operation",
+            "statistic",
+        }
+    }
+    prepared: dict[str, object] = {
+        "method": declared["method"],
+        "dataset": declared.get("dataset", ""),
+        "population": declared.get("population", ""),
+        "endpoint": declared["endpoint"],
+        "label": declared.get("label", declared["endpoint"]),
+        "paper": declared.get("paper", {}),
+        "settings": declared.get("settings", {}),
+        "options": options,
+    }
+    at = f"analyses.{name}"
+    if declared["method"] == "arithmetic":
+        prepared |= {"kind": "summary", "awaited": False}
+        prepared["samples"] = [_arithmetic_sample(declared, claims, where, at)]
+        return prepared
+    table = tables[declared["dataset"]]
+    prepared |= {"kind": table.declared["kind"], "awaited": table.rows == 0}
+    try:
+        columns = derive(table.columns, declared.get("derive", {}))
+        keep = [True] * table.rows
+        population = study["populations"].get(declared.get("population"), {})
+        for condition in (population.get("where"), declared.get("where")):
+            if condition:
+                held = rows_where(condition, columns)
+                keep = [a and b for a, b in zip(keep, held, strict=True)]
+        roles = _roles(declared, columns)
+    except InputError as error:
+        raise InputError(str(error), file=where, column=at) from None
+    columns[_ROW] = list(map(float, range(table.rows)))
+    columns = {c: _chosen(values, keep) for c, values in columns.items()}
+    lost = _chosen(table.lost, keep)
+    if table.rows and not any(keep):
+        raise InputError(
+            "no row of the table is selected",
+            file=where,
+            column=at,
+            expected="a population and condition that fit the data",
+        )
+    prepared["samples"] = []
+    by = declared.get("by")
+    if by and by not in columns:
+        raise InputError(f"there is no column '{by}'", file=where, column=f"{at}.by")
+    for endpoint in dict.fromkeys(columns[by]) if by else [None]:
+        held = [not by or value == endpoint for value in (columns[by] if by else lost)]
+        part = {c: _chosen(values, held) for c, values in columns.items()}
+        sample = _sample(declared, table, roles, part, _chosen(lost, held), where, at)
+        sample["endpoint"] = str(endpoint) if by else ""
+        prepared["samples"].append(sample)
+    if table.rows == 0:
+        prepared["samples"] = []
+        prepared["groups"] = _declared_groups(declared, table)
+    else:
+        prepared["groups"] = list(
+            dict.fromkeys(g for s in prepared["samples"] for g in s["groups"])
+        )
+    return prepared
+
+
+_ROW = "row number"
+
+
+def _roles(declared: Mapping, columns: Columns) -> dict[str, list[str]]:
+    method = declared["method"]
+    roles = {
+        role: column if isinstance(column, list) else [column]
+        for role, column in declared.get("columns", {}).items()
+    }
+    for role, names in roles.items():
+        if len(names) != 1 and role != "covariate":
+            raise InputError(f"the role {role} takes one column", value=names)
+        for column in names:
+            if column not in columns:
+                near = get_close_matches(column, list(columns), n=1)
+                raise InputError(
+                    f"the role {role} names a column that does not exist",
+                    value=column,
+                    expected=near[0] if near else ", ".join(columns),
+                )
+    accepted = REQUIRED_ROLES[method]
+    if not any(set(wanted) <= set(roles) for wanted in accepted):
+        raise InputError(
+            f"the method {method} lacks columns",
+            value=", ".join(roles) or "none",
+            expected="roles " + "; or ".join(", ".join(wanted) for wanted in accepted),
+        )
+    return roles
+
+
+def _sample(
+    declared: Mapping,
+    table: Dataset,
+    roles: Mapping[str, list[str]],
+    columns: Columns,
+    lost: list[bool],
+    where: str,
+    at: str,
+) -> dict[str, object]:
+    kind = table.declared["kind"]
+    rows_of = columns[_ROW]
+    by_role: Columns = {
+        (role if role != "covariate" else name): columns[name]
+        for role, names in roles.items()
+        for name in names
+    }
+    covariates = roles.get("covariate", [])
+    for role, names in roles.items():
+        if role in NUMERIC_ROLES:
+            for row, value in zip(rows_of, columns[names[0]], strict=True):
+                if isinstance(value, str):
+                    raise InputError(
+                        f"the role {role} needs numbers",
+                        file=table.file,
+                        row=int(row) + 2,
+                        column=names[0],
+                        value=value,
+                        expected="0 or 1 (derive it with event_from)"
+                        if role == "event"
+                        else "type: number",
+                    )
+                if role == "event" and value not in (None, 0.0, 1.0):
+                    raise InputError(
+                        "an event that is neither 0 nor 1",
+                        file=table.file,
+                        row=int(row) + 2,
+                        column=names[0],
+                        value=f"{value:g}",
+                        expected="0 or 1 (derive it with event_from)",
+                    )
+                if role in NOT_NEGATIVE and value is not None and value < 0:
+                    raise InputError(
+                        f"a negative {role}",
+                        file=table.file,
+                        row=int(row) + 2,
+                        column=names[0],
+                        value=f"{value:g}",
+                        expected="zero or more",
+                    )
+    _check_intervals(by_role, rows_of, table, roles)
+    if declared["method"] in SHARES:
+        _check_shares(by_role, rows_of, table, roles)
+    groups = _groups(declared, table, roles, by_role, where, at)
+    complete = [
+        all(value is not None for value in row)
+        for row in zip(*by_role.values(), strict=True)
+    ]
+    if declared["method"] == "descriptive":
+        # Counting is about what is missing too.
+        complete = [True] * len(complete)
+    if groups:
+        complete = [
+            whole and str(label) in groups
+            for whole, label in zip(complete, _labels(by_role["group"]), strict=True)
+        ]
+    dropped = len(complete) - sum(complete)
+    for role in ("group", "id", "pair", "stratum", "cluster", "visit"):
+        if role in by_role:
+            by_role[role] = _labels(by_role[role])
+    if kind == "summary":
+        for role, names in roles.items():
+            if role in NUMERIC_ROLES or role == "value":
+                low, high = _rounding(table, names[0], columns, role)
+                by_role[f"{role}_low"], by_role[f"{role}_high"] = low, high
+    unit_of = next((r for r in ("id", "pair", "cluster") if r in by_role), None)
+    people = by_role[unit_of] if unit_of else [f"row {int(row) + 2}" for row in rows_of]
+    return {
+        "columns": {c: _chosen(values, complete) for c, values in by_role.items()},
+        "covariates": covariates,
+        "people": _chosen(people, complete),
+        "lost": _chosen(lost, complete),
+        "groups": groups,
+        "reference": groups[-1] if len(groups) > 1 else "",
+        "unit": _unit(
+            table, roles, ("value", "before", "mean", "median", "time", "stop")
+        ),
+        "time_unit": _unit(table, roles, ("time", "stop", "exposure")),
+        "dropped": dropped,
+    }
+
+
+def _rounding(
+    table: Dataset, column: str, columns: Columns, role: str
+) -> tuple[list, list]:
+    values = columns[column]
+    if role in EXACT_ROLES or column not in table.printed:
+        return list(values), list(values)
+    low, high = [], []
+    for value, row in zip(values, columns[_ROW], strict=True):
+        if value is None or isinstance(value, str):
+            low.append(None)
+            high.append(None)
+            continue
+        text = table.printed[column][int(row)]
+        printed = interval(text, text, "=")
+        low.append(printed.low)
+        high.append(printed.high)
+    return low, high
+
+
+def _check_intervals(
+    by_role: Columns, rows_of: list, table: Dataset, roles: Mapping
+) -> None:
+    end = "stop" if "stop" in by_role else "time"
+    if "start" not in by_role or end not in by_role:
+        return
+    for row, start, stop in zip(rows_of, by_role["start"], by_role[end], strict=True):
+        if start is not None and stop is not None and start >= stop:
+            raise InputError(
+                f"the interval ends at or before its start ({start:g} to {stop:g})",
+                file=table.file,
+                row=int(row) + 2,
+                column=roles[end][0],
+                value=f"{stop:g}",
+                expected="a later end",
+            )
+
+
+def _check_shares(
+    by_role: Columns, rows_of: list, table: Dataset, roles: Mapping
+) -> None:
+    if not {"count", "n"} <= set(by_role):
+        return
+    for row, count, n in zip(rows_of, by_role["count"], by_role["n"], strict=True):
+        if count is not None and n is not None and count > n:
+            raise InputError(
+                f"more patients with the outcome than patients ({count:g} of {n:g})",
+                file=table.file,
+                row=int(row) + 2,
+                column=roles["count"][0],
+                value=f"{count:g}",
+                expected=f"at most the number in column '{roles['n'][0]}'",
+            )
+
+
+def _declared_groups(declared: Mapping, table: Dataset) -> list[str]:
+    if "groups" in declared:
+        return [str(g) for g in declared["groups"]]
+    column = declared.get("columns", {}).get("group")
+    coding = (
+        table.declared["columns"].get(column, {}).get("coding", []) if column else []
+    )
+    return [str(code) for code in coding]
+
+
+def _groups(
+    declared: Mapping,
+    table: Dataset,
+    roles: Mapping,
+    by_role: Columns,
+    where: str,
+    at: str,
+) -> list[str]:
+    if "group" not in roles:
+        if "groups" in declared:
+            raise InputError(
+                "groups are named but no column has the role group",
+                file=where,
+                column=at,
+            )
+        return []
+    present = list(dict.fromkeys(_labels(v for v in by_role["group"] if v is not None)))
+    groups = _declared_groups(declared, table) or sorted(present)
+    if not present:
+        return groups
+    if "groups" in declared:
+        for group in groups:
+            if group not in present:
+                near = get_close_matches(group, present, n=1)
+                raise InputError(
+                    "a group has no rows",
+                    file=where,
+                    column=f"{at}.groups",
+                    value=group,
+                    expected=near[0] if near else ", ".join(present),
+                )
+    else:
+        groups = [g for g in groups if g in present]
+    if len(groups) < 2 and declared["method"] in COMPARING:
+        raise InputError(
+            f"the method {declared['method']} compares groups, but there is one only",
+            file=table.file,
+            column=roles["group"][0],
+            value=groups[0],
+            expected="two groups or more",
+        )
+    return groups
+
+
+def _arithmetic_sample(
+    declared: Mapping, claims: Sequence[Mapping], where: str, at: str
+) -> dict[str, object]:
+    by_id = {claim["claim_id"]: claim for claim in claims}
+    names = ("value", "value_low", "value_high", "label", "unit")
+    columns: Columns = {name: [] for name in names}
+    for key in ("operation", "inputs"):
+        if key not in declared:
+            raise InputError(f"arithmetic needs '{key}'", file=where, column=at)
+    for claim_id in declared["inputs"]:
+        expect_known(claim_id, by_id, where, f"{at}.inputs")
+        claim = by_id[claim_id]
+        if claim["relation"] != "=":
+            raise InputError(
+                "arithmetic needs a claim with one exact number",
+                file=where,
+                column=f"{at}.inputs",
+                value=claim_id,
+            )
+        printed = interval(claim["printed"], claim["value"], "=")
+        exact = claim["statistic"] in COUNTS
+        columns["value"].append(printed.value)
+        columns["value_low"].append(printed.value if exact else printed.low)
+        columns["value_high"].append(printed.value if exact else printed.high)
+        columns["label"].append(claim_id)
+        columns["unit"].append(claim["unit"])
+    return {
+        "columns": columns,
+        "covariates": [],
+        "people": list(columns["label"]),
+        "lost": [False] * len(columns["label"]),
+        "groups": [],
+        "reference": "",
+        "unit": "",
+        "time_unit": "",
+        "dropped": 0,
+        "endpoint": "",
+    }
+
+
+def _labels(values: object) -> list[str | None]:
+    """Write labels as text: a group coded 1 is '1', not '1.0'."""
+    return [
+        None
+        if value is None
+        else str(int(value))
+        if isinstance(value, float) and value.is_integer()
+        else str(value)
+        for value in values  # type: ignore[attr-defined]
+    ]
+
+
+def _unit(table: Dataset, roles: Mapping, order: Sequence[str]) -> str:
+    for role in order:
+        for column in roles.get(role, []):
+            declared = table.declared["columns"].get(column)
+            if declared:
+                return str(declared.get("unit", ""))
+            # A derived column keeps the unit of what it is made from.
+            derived = table.declared.get("derive", {}).get(column)
+            if derived:
+                return _derived_unit(table, derived)
+    return ""
+
+
+def _derived_unit(table: Dataset, operation: Mapping) -> str:
+    ((kind, argument),) = operation.items()
+    if kind in {"condition", "event_from", "ratio", "count_from_percent"}:
+        return ""
+    if isinstance(argument, Mapping) and "unit" in argument:
+        return str(argument["unit"])
+    source = (
+        argument[0]
+        if isinstance(argument, list)
+        else argument.get("time", argument.get("column"))
+    )
+    return str(table.declared["columns"].get(source, {}).get("unit", ""))
+
+
+def _chosen(values: Sequence, keep: Sequence[bool]) -> list:
+    return [value for value, kept in zip(values, keep, strict=True) if kept]

@@ -1,0 +1,540 @@
+"""Decide which drawing serves which analysis, and write a study's figures and tables."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reanalysis import captions, display_tables
+from reanalysis.analyses import PRIMARY
+from reanalysis.formatting import MISSING, journal_number, journal_p
+from reanalysis.job import whole_file, write_text
+from reanalysis.printed import PrintedNumber, place_of, printed_numbers
+from reanalysis.rows import read_estimates, read_rows
+
+if TYPE_CHECKING:
+    from reanalysis.figures.sheet import Sheet
+
+Rows = Sequence[Mapping]
+
+#: Below this width in millimetres a forest leaves out the ranges of p-values.
+WIDE_MM = 110
+
+
+def present(
+    *,
+    checked: str,
+    drawn: Sequence[str],
+    estimates: str,
+    claims: str,
+    sensitivity: str,
+    study: str,
+    figures: Mapping[str, str],
+    looks: Mapping,
+    figure_folder: str,
+    table_folder: str,
+) -> None:
+    """Write every figure and table of one study.
+
+    ``figures`` maps the name of each figure to its analysis; ``drawn`` are the
+    methods' figure data. Whatever failed becomes a figure that says so.
+    """
+    known = json.loads(Path(checked).read_text(encoding="utf-8"))
+    rows = read_estimates(estimates)
+    judged = read_rows(claims)
+    title = known.get("title", study)
+    for name, (header, body) in {
+        "claims": display_tables.claims_table(known, judged),
+        "results": display_tables.results_table(known, rows),
+        "sensitivity": display_tables.sensitivity_table(known, read_rows(sensitivity)),
+    }.items():
+        stem = f"{table_folder}/{name}"
+        write_text(f"{stem}.csv", display_tables.as_csv(header, body))
+        write_text(
+            f"{stem}.html",
+            display_tables.as_html(f"{title}: {TABLES[name]}", header, body),
+        )
+    if figures:
+        tables, failures = _figure_data(drawn)
+        _write_figures(
+            known, tables, failures, rows, judged, figures, looks, figure_folder
+        )
+
+
+TABLES = {
+    "claims": "printed against recomputed",
+    "results": "primary results",
+    "sensitivity": "what other choices make of the results",
+}
+
+
+def _figure_data(drawn: Sequence[str]) -> tuple[dict[str, list], dict[str, str]]:
+    """Return the methods' tables by analysis, and what failed by method."""
+    tables: dict[str, list] = {}
+    failures = {}
+    for path in drawn:
+        part = json.loads(Path(path).read_text(encoding="utf-8"))
+        tables |= part["analyses"]
+        if part["failed"]:
+            failures[Path(path).stem] = part["failed"]
+    return tables, failures
+
+
+def _write_figures(
+    study: Mapping,
+    tables: Mapping[str, list],
+    failures: Mapping[str, str],
+    rows: Rows,
+    claims: Rows,
+    figures: Mapping[str, str],
+    looks: Mapping,
+    folder: str,
+) -> None:
+    # The drawing library is imported only where there is a figure to draw.
+    from reanalysis.figures.sheet import Sheet, notice, rendered
+    from reanalysis.figures.style import Look
+
+    look = Look.of(looks)
+    by_analysis: dict[str, list[Mapping]] = {}
+    for row in rows:
+        by_analysis.setdefault(str(row["analysis"]), []).append(row)
+    printed = printed_numbers(claims, rows)
+    with look.applied():
+        for name, analysis in figures.items():
+            sheet = Sheet(look)
+            problem = _problem(study, analysis, failures)
+            title = f"{study.get('title', study['id'])}: {_label(study, analysis)}"
+            text = None
+            if not problem:
+                drawing = _Drawing(
+                    study=study,
+                    name=analysis,
+                    tables=tables.get(analysis, []),
+                    rows=by_analysis.get(analysis, []),
+                    everything=rows,
+                    printed=printed.get(analysis, []),
+                    others=printed,
+                )
+                text = drawing.draw(sheet, sensitivity=name != analysis)
+                if text is None:
+                    problem = _no_numbers(by_analysis.get(analysis, []))
+            if problem:
+                notice(sheet, _label(study, analysis), problem)
+                text = captions.failure(title, problem)
+            write_figure(f"{folder}/{name}", sheet, text or "", rendered, look, title)
+
+
+def write_figure(
+    stem: str, sheet: Sheet, caption: str, rendered: object, look: object, title: str
+) -> None:
+    """Write a figure's five files."""
+    from reanalysis.figures.sheet import DRAWN
+
+    for ending, content in rendered(sheet.figure(), look, title).items():  # type: ignore[operator]
+        with whole_file(f"{stem}.{ending}", "wb") as handle:
+            handle.write(content)
+    write_text(
+        f"{stem}.csv",
+        display_tables.as_csv(DRAWN, ([row[c] for c in DRAWN] for row in sheet.drawn)),
+    )
+    write_text(f"{stem}.txt", caption)
+
+
+def _label(study: Mapping, analysis: str) -> str:
+    declared = study.get("analyses", {}).get(analysis, {})
+    text = str(declared.get("label", analysis.replace("_", " ")))
+    return text[:1].upper() + text[1:]
+
+
+def _problem(study: Mapping, analysis: str, failures: Mapping[str, str]) -> str:
+    if study["status"] != "ok":
+        return f"The study could not be read. {study['message']}"
+    declared = study["analyses"].get(analysis)
+    if declared is None:
+        return "The study declares no such analysis."
+    return failures.get(declared["method"], "")
+
+
+def _no_numbers(rows: Rows) -> str:
+    notes = dict.fromkeys(str(row["note"]) for row in rows if row["note"])
+    return " ".join(list(notes)[:2]) or "The method gave no number for these data."
+
+
+class _Drawing:
+    """One analysis on its way to a figure."""
+
+    def __init__(
+        self,
+        *,
+        study: Mapping,
+        name: str,
+        tables: list,
+        rows: Rows,
+        everything: Rows,
+        printed: Sequence[PrintedNumber],
+        others: Mapping[str, Sequence[PrintedNumber]],
+    ) -> None:
+        self.study = study
+        self.name = name
+        self.analysis = study["analyses"][name]
+        self.tables = tables
+        self.rows = rows
+        self.primary = [row for row in rows if row["scenario"] == PRIMARY]
+        self.everything = everything
+        self.printed = list(printed)
+        self.others = others
+        #: Rows that the caption speaks of.
+        self.shown: list[Mapping] = []
+
+    def draw(self, sheet: Sheet, *, sensitivity: bool) -> str | None:
+        """Fill the sheet and return the caption; None when there is nothing to draw."""
+        drawn = None if sensitivity else self._data(sheet)
+        if drawn is None:
+            drawn = self._forest(sheet, sensitivity=sensitivity)
+        if drawn is None:
+            return None
+        return captions.caption(
+            study=self.study,
+            analysis=self.analysis,
+            method=self.analysis["method"],
+            drawn=drawn,
+            rows=self.shown or self.primary,
+            printed=self._compared(),
+            sensitivity=sensitivity or drawn.startswith("Rows are scenarios"),
+        )
+
+    def _data(self, sheet: Sheet) -> str | None:
+        """Draw the patients' data, None when the method gave none."""
+        panels = [
+            (number, part["endpoint"], part["tables"])
+            for number, part in enumerate(self.tables)
+            if part["tables"]
+        ]
+        said = None
+        for number, endpoint, tables in panels:
+            sample = self.analysis["samples"][number]
+            title = endpoint if len(panels) > 1 else ""
+            mark = sheet.y
+            for key, draw in (
+                ("curve", self._survival),
+                ("pairs", self._pairs),
+                ("visits", self._visits),
+                ("values", self._values),
+            ):
+                if key in tables and _rows_in(tables[key]):
+                    said = draw(sheet, tables, sample, endpoint, title)
+            if sheet.y > mark:
+                sheet.y += 6
+        return said
+
+    def _survival(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import kaplan_meier
+
+        groups = list(dict.fromkeys(str(g) for g in tables["curve"]["group"]))
+        rows = [r for r in self.primary if r["endpoint"] in (endpoint, self._endpoint)]
+        own = [p for p in self.printed if p.place[0] in (endpoint, self._endpoint)]
+        medians = {
+            str(r["group"]): r
+            for r in reversed(rows)
+            if r["statistic"] == "median_survival" and r["group"] in groups
+        }
+        drawn = ("survival_probability", "median_survival")
+        self.shown += [
+            r for r in rows if r["statistic"] in drawn and r["group"] in groups
+        ]
+        test = self._log_rank(endpoint)
+        axis = endpoint or self._endpoint
+        kaplan_meier.draw(
+            sheet,
+            kaplan_meier.Survival(
+                title=title,
+                axis=f"{axis[:1].upper()}{axis[1:]} (%)",
+                time_unit=sample["time_unit"],
+                kind=self.analysis["kind"],
+                tables=tables,
+                groups=groups,
+                said={g: self._median_said(g, medians.get(g), own) for g in groups},
+                remarks=[test] if test else [],
+                medians={g: r["estimate"] for g, r in medians.items()},
+                printed=[
+                    (p.place[2], float(p.place[5]), p.value, f"{p.text} ({p.claim_id})")
+                    for p in own
+                    if p.place[1] == "survival_probability"
+                    and p.field == "estimate"
+                    and _is_number(p.place[5])
+                    and math.isfinite(p.value)
+                    and (p.place[2] in groups)
+                ],
+            ),
+        )
+        interval = next(
+            (str(r["interval_method"]) for r in rows if r["interval_method"]), ""
+        )
+        scale = interval.rpartition(", ")[2]
+        seen = "hatched" if self.analysis["kind"] != "individual" else "shaded"
+        return (
+            f"Kaplan-Meier curves; {seen}: pointwise limits ({scale} scale); upright "
+            "marks: censored patients; dotted: medians. The table counts patients at risk "
+            "at each time, and events and censorings before it."
+        )
+
+    @property
+    def _endpoint(self) -> str:
+        return str(self.analysis["endpoint"])
+
+    def _median_said(
+        self, group: str, row: Mapping | None, printed: Sequence[PrintedNumber]
+    ) -> str:
+        name = group or "All patients"
+        if row is None:
+            return name
+        unit = f" {row['unit']}" if row["unit"] else ""
+        count = f"n = {row['n']:.0f}, {row['events']:.0f} events"
+        if math.isnan(row["estimate"]):
+            text = f"{name}: {count}; median not reached"
+        else:
+            text = f"{name}: {count}; median {_time(row['estimate'])}{unit}"
+        low, high = row["conf_low"], row["conf_high"]
+        if not (math.isnan(low) and math.isnan(high)):
+            ends = ["not reached" if math.isnan(x) else _time(x) for x in (low, high)]
+            level = f"{100 * row['conf_level']:g}"
+            text += f" ({level}% CI, {ends[0]} to {ends[1]})"
+        said = [
+            f"printed {p.text} ({p.claim_id})"
+            for p in printed
+            if p.place[1] == "median_survival"
+            and p.field == "estimate"
+            and p.place[2] == group
+        ]
+        return "; ".join([text, *dict.fromkeys(said)])
+
+    def _log_rank(self, endpoint: str) -> str:
+        """Name the log-rank test of the same data and endpoint with its p-value."""
+        for row in self.everything:
+            if (
+                row["statistic"] == "log_rank"
+                and row["scenario"] == PRIMARY
+                and not math.isnan(row["p_value"])
+                and self._same_patients(str(row["analysis"]), endpoint)
+            ):
+                printed = [
+                    p
+                    for p in self.others.get(str(row["analysis"]), [])
+                    if p.place[1] == "log_rank" and p.field == "p_value"
+                ]
+                self.shown.append(row)
+                return _tested(row, printed)
+        return ""
+
+    def _same_patients(self, other: str, endpoint: str) -> bool:
+        """Tell whether another analysis compares the very rows drawn here."""
+        mine = next(s for s in self.analysis["samples"] if s["endpoint"] == endpoint)
+        return any(
+            all(
+                mine["columns"].get(role) == sample["columns"].get(role)
+                for role in ("start", "stop", "time", "event", "group")
+            )
+            for sample in self.study["analyses"][other]["samples"]
+        )
+
+    def _pairs(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        import numpy as np
+
+        from reanalysis.figures import paired
+
+        pairs = tables["pairs"]
+        groups = [str(g) for g in pairs.get("group", [""] * len(pairs["id"]))]
+        named = [g for g in sample["groups"] if g in groups] or list(
+            dict.fromkeys(groups)
+        )
+        held = {g: [i for i, own in enumerate(groups) if own == g] for g in named}
+        paired.draw(
+            sheet,
+            title=title,
+            axis=self._axis(sample, endpoint),
+            kind=self.analysis["kind"],
+            ends=("Before", "After"),
+            groups=[
+                paired.Pairs(
+                    name=group,
+                    patients=[str(pairs["id"][i]) for i in own],
+                    before=np.array([pairs["before"][i] for i in own], dtype=float),
+                    after=np.array([pairs["after"][i] for i in own], dtype=float),
+                )
+                for group, own in held.items()
+            ],
+            remarks=self._tests(endpoint),
+        )
+        return "A line is a patient, before and after; black bars are medians."
+
+    def _visits(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import visits
+
+        table = tables["visits"]
+        groups = table.get("group", [""] * len(table["visit"]))
+        unit = sample["time_unit"]
+        visits.draw(
+            sheet,
+            title=title,
+            axis=self._axis(sample, endpoint),
+            kind=self.analysis["kind"],
+            visit_axis=f"Visit ({unit})" if unit else "Visit",
+            values=[
+                (str(g), _label_of(v), float(x))
+                for g, v, x in zip(groups, table["visit"], table["value"], strict=True)
+            ],
+            groups=[g for g in sample["groups"] if g in set(map(str, groups))],
+            remarks=self._tests(endpoint),
+        )
+        return (
+            "A mark is a patient at a visit; the bar is the median, the box holds the "
+            "middle half (from 5 patients on), whiskers reach 1.5 boxes at most."
+        )
+
+    def _values(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import groups as drawing
+
+        table = tables["values"]
+        groups = [str(g) for g in table.get("group", [""] * len(table["value"]))]
+        drawing.draw(
+            sheet,
+            title=title,
+            axis=self._axis(sample, endpoint),
+            kind=self.analysis["kind"],
+            values=[(g, float(x)) for g, x in zip(groups, table["value"], strict=True)],
+            groups=[g for g in sample["groups"] if g in groups],
+            remarks=self._tests(endpoint),
+        )
+        return (
+            "A mark is a patient; the bar is the median, the box holds the middle half "
+            "(from 5 patients on), whiskers reach 1.5 boxes at most."
+        )
+
+    def _axis(self, sample: Mapping, endpoint: str) -> str:
+        text = endpoint or self._endpoint
+        unit = f" ({sample['unit']})" if sample["unit"] else ""
+        return f"{text[:1].upper()}{text[1:]}{unit}"
+
+    def _tests(self, endpoint: str, most: int = 4) -> list[str]:
+        """Return the primary test of each comparison with the printed p beside it."""
+        said: dict[tuple, str] = {}
+        for row in self.primary:
+            if row["endpoint"] not in (endpoint, self._endpoint) or (
+                math.isnan(row["p_value"])
+            ):
+                continue
+            place = (row["group"], row["reference"], row["timepoint"])
+            if place in said:
+                continue
+            own = [
+                p
+                for p in self.printed
+                if p.field == "p_value"
+                and (p.place[2], p.place[3]) == (row["group"], row["reference"])
+                and p.place[5] == _label_of(row["timepoint"])
+            ]
+            about = [_against(row)]
+            if row["timepoint"] not in ("", None):
+                about.append(f"visit {_label_of(row['timepoint'])}")
+            head = ", ".join(part for part in about if part)
+            self.shown.append(row)
+            said[place] = (f"{head}: " if head else "") + _tested(row, own)
+        lines = list(said.values())
+        if len(lines) > most:
+            lines = [*lines[: most - 1], f"{len(lines) - most + 1} more in the results"]
+        return lines
+
+    def _compared(self) -> list[PrintedNumber]:
+        """Return the printed numbers of what is drawn, for the caption."""
+        places = {(str(row["analysis"]), place_of(row)) for row in self.shown}
+        return [
+            p
+            for numbers in self.others.values()
+            for p in numbers
+            if (p.analysis, p.place) in places
+        ]
+
+    def _forest(self, sheet: Sheet, *, sensitivity: bool) -> str | None:
+        from reanalysis.figures import forest
+        from reanalysis.forest_rows import choice
+        from reanalysis.forest_rows import forest as made
+
+        statistics = choice(self.analysis["method"], self.rows, self.printed)
+        if statistics is None:
+            return None
+        self.shown = [r for r in self.primary if r["statistic"] in statistics]
+        plot = made(
+            self.analysis["kind"],
+            statistics,
+            self.rows,
+            self.printed,
+            split=len(self.analysis["samples"]) > 1,
+            wide=sheet.look.width_mm >= WIDE_MM,
+        )
+        forest.draw(sheet, plot)
+        roles = {line.role for line in plot.lines}
+        what = "p-values" if plot.scale == "p" else "estimates with intervals"
+        if "primary" in roles:
+            said = [f"Rows are scenarios: {what}; square: the primary analysis"]
+            if "printed" in roles:
+                said.append("open diamond and dotted line: printed")
+            if "stated" in roles:
+                said.append("triangle: the convention the paper states")
+            if "range" in roles:
+                said.append("pale bar: smallest to largest of several runs")
+            return "; ".join(said) + "."
+        return f"One row each, the primary analysis: {what}. " + " ".join(plot.legend)
+
+
+def _tested(row: Mapping, printed: Sequence[PrintedNumber]) -> str:
+    sides = str(row["alternative"])
+    test = str(row["test"]) or "test"
+    if sides and sides != "two-sided":
+        test += f", {sides}"
+    p = journal_p(row["p_value"])
+    p = p if p[:1] in "<>" + MISSING else f"= {p}"
+    said = "; ".join(dict.fromkeys(f"printed {n.text} ({n.claim_id})" for n in printed))
+    text = f"{test[:1].upper()}{test[1:]}: p {p}"
+    return f"{text}; {said}" if said else text
+
+
+def _against(row: Mapping) -> str:
+    if row["reference"]:
+        return f"{row['group']} against {row['reference']}"
+    return str(row["group"])
+
+
+def _label_of(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value or "")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _time(x: float) -> str:
+    """Return a time without the zeros that whole weeks or days do not need."""
+    text = journal_number(x)
+    return (
+        f"{x:g}"
+        if "." in text and f"{x:g}" in (text.rstrip("0").rstrip("."),)
+        else text
+    )
+
+
+def _rows_in(table: Mapping[str, Sequence]) -> int:
+    return len(next(iter(table.values()), ()))

@@ -1,0 +1,81 @@
+"""Rows of csv results: written whole and in full precision, read back as numbers."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from reanalysis.job import whole_file
+
+#: Columns of estimates.csv that hold words even where they look like numbers.
+_TEXT = frozenset(
+    {
+        "estimate_id",
+        "study",
+        "analysis",
+        "method",
+        "dataset",
+        "kind",
+        "population",
+        "endpoint",
+        "scenario",
+        "specification",
+        "convention",
+        "group",
+        "reference",
+        "term",
+        "cause",
+        "timepoint",
+        "time_unit",
+        "statistic",
+        "interval_method",
+        "test",
+        "alternative",
+        "unit",
+        "note",
+    }
+)
+
+
+def write_rows(
+    path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]
+) -> None:
+    """Write rows as csv; a number that is not known is an empty cell."""
+    with whole_file(path) as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([_cell(row[column]) for column in columns])
+
+
+def read_rows(path: str | Path) -> list[dict[str, str]]:
+    """Read rows of text."""
+    with open(path, encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def read_estimates(path: str | Path) -> list[dict[str, object]]:
+    """Read rows of estimates.csv with its numbers as floats (nan when empty)."""
+    return [
+        {
+            name: cell if name in _TEXT else float(cell) if cell else math.nan
+            for name, cell in row.items()
+        }
+        for row in read_rows(path)
+    ]
+
+
+def _cell(value: object) -> object:
+    # numpy scalars print as plain numbers only after conversion
+    if isinstance(value, str) or value is None:
+        return value or ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    number = float(value)  # type: ignore[arg-type]
+    if math.isnan(number):
+        return ""
+    if number.is_integer() and abs(number) < 1e15:
+        return str(int(number))
+    return repr(number)

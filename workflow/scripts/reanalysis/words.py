@@ -1,0 +1,72 @@
+"""What a printed statement without a number says, as far as it can be tested."""
+
+from __future__ import annotations
+
+import re
+
+#: Statistics that compare as a ratio: no effect is 1, not 0.
+RATIOS = frozenset({"hazard_ratio", "odds_ratio", "risk_ratio", "rate_ratio", "ratio"})
+
+_EFFECT = r"(significan|of value|treatment benefit)"
+_NOT_SIGNIFICANT = re.compile(
+    rf"\b(no|not|non|nor|without)\b.{{0,40}}{_EFFECT}|\bn\.?s\.?\b", re.IGNORECASE
+)
+_SIGNIFICANT = re.compile(rf"\b{_EFFECT}", re.IGNORECASE)
+_ALL = re.compile(r"\b(all|every|each)\b", re.IGNORECASE)
+_NONE = re.compile(r"\b(no|none|not|never|nobody|absent)\b", re.IGNORECASE)
+_HIGHER = re.compile(r"\b(increas|higher|rise|rose|greater|more|improv)", re.IGNORECASE)
+_LOWER = re.compile(r"\b(decreas|lower|reduc|declin|fell|fewer|less)", re.IGNORECASE)
+# Said of the time to an event, which a lower hazard makes longer.
+_LATER = re.compile(r"\b(delay|longer|later|prolong)", re.IGNORECASE)
+_SOONER = re.compile(r"\b(faster|sooner|shorter|earlier)", re.IGNORECASE)
+
+MEANINGS = {
+    "significant": "p below 0.05",
+    "not significant": "p of 0.05 or more",
+    "all": "a share of one",
+    "none": "a share of zero",
+    "higher": "an increase",
+    "lower": "a decrease",
+    "later": "a longer time to the event",
+    "sooner": "a shorter time to the event",
+}
+
+
+def meaning(printed: str, field: str) -> str | None:
+    """Return what the words claim (a key of MEANINGS), None when they claim nothing.
+
+    For a p-value it is significance; otherwise a share of all or none, or a
+    direction.
+    """
+    if field == "p_value":
+        if _NOT_SIGNIFICANT.search(printed):
+            return "not significant"
+        return "significant" if _SIGNIFICANT.search(printed) else None
+    # "did not improve in any": the negation comes first.
+    for claimed, pattern in (
+        ("none", _NONE),
+        ("later", _LATER),
+        ("sooner", _SOONER),
+        ("higher", _HIGHER),
+        ("lower", _LOWER),
+        ("all", _ALL),
+    ):
+        if pattern.search(printed):
+            return claimed
+    return None
+
+
+def holds(claimed: str, value: float, statistic: str, alpha: float = 0.05) -> bool:
+    """Tell whether a recomputed number bears out what the words claim."""
+    neutral = 1.0 if statistic in RATIOS else 0.0
+    longer = value < neutral if statistic == "hazard_ratio" else value > neutral
+    return {
+        "significant": value < alpha,
+        "not significant": value >= alpha,
+        "all": value == 1.0,
+        "none": value == 0.0,
+        "higher": value > neutral,
+        "lower": value < neutral,
+        "later": value != neutral and longer,
+        "sooner": value != neutral and not longer,
+    }[claimed]
