@@ -25,6 +25,6 @@ include: "workflow/rules/report.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         targets(),
+    localrule: True

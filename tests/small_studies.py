@@ -191,7 +191,9 @@ analyses:
 
 
 _FIRST = "P01,T,20,12,0,complete"
-_C1 = "C1,responses,everyone,Response,,T,S,odds_ratio,p_value,0.08,0.08,=,,,,,check,paper"
+_C1 = (
+    "C1,responses,everyone,Response,,T,S,odds_ratio,p_value,0.08,0.08,=,,,,,check,paper"
+)
 
 MISTAKES: dict[str, Mistake] = {
     # The folder and study.yaml as a file.
@@ -417,7 +419,9 @@ MISTAKES: dict[str, Mistake] = {
         "=,,,,,check", "=,,95%,,,check", "row 2", "conf_level", "0.95"
     ),
     "adjudication_claim": Mistake(
-        _also("adjudication.csv", "claim_id,decision,reason,by,date\nC9,ok,x,me,2020\n"),
+        _also(
+            "adjudication.csv", "claim_id,decision,reason,by,date\nC9,ok,x,me,2020\n"
+        ),
         ("adjudication.csv", "row 2", "'C9'"),
     ),
     "arithmetic_input": Mistake(

@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize, minimize_scalar
 
 from reanalysis.errors import MethodError
-from reanalysis.methods import cox
-from reanalysis.partial_likelihood import (
+from reanalysis.hazard_ratios import (
     likelihood_ratio_and_score_tests,
     maximise,
-    merge_near_ties,
-    partial_likelihood,
     profile_limits,
     sandwich,
     wald_test,
 )
+from reanalysis.methods import cox
+from reanalysis.partial_likelihood import merge_near_ties, partial_likelihood
 from reanalysis.sample import Sample
 
 CHI2_95 = 3.841458820694124

@@ -261,6 +261,61 @@ def test_printed_summaries_are_passed_on_with_their_rounding():
     )
 
 
+def printed_groups(values, digits=1, divisor=1):
+    """Print n, mean and SD of each group of values, with their rounding."""
+    half = 0.5 * 10.0**-digits
+    columns = {"group": list(values), "n": [len(v) for v in values.values()]}
+    for name, numbers in (
+        ("mean", [np.mean(v) for v in values.values()]),
+        ("sd", [np.std(v, ddof=divisor) for v in values.values()]),
+    ):
+        shown = [round(float(x), digits) for x in numbers]
+        columns |= {
+            name: shown,
+            f"{name}_low": [x - half for x in shown],
+            f"{name}_high": [x + half for x in shown],
+        }
+    return sample(columns, groups=tuple(values), kind="summary")
+
+
+@pytest.mark.parametrize(("sd_divisor", "divisor"), [("n-1", 1), ("n", 0)])
+def test_the_sd_of_all_is_that_of_the_values_put_together(sd_divisor, divisor):
+    rng = np.random.default_rng(3)
+    values = {g: rng.normal(m, 2, n) for g, m, n in (("A", 9, 23), ("B", 12, 30))}
+    want = np.std(np.concatenate(list(values.values())), ddof=divisor)
+    rows = table(printed_groups(values, 12, divisor), sd_divisor=sd_divisor)
+    assert rows["sd", "", "", ""].estimate == pytest.approx(want, abs=1e-9)
+    rows = table(printed_groups(values, 1, divisor), sd_divisor=sd_divisor)
+    low, high = rows["sd", "", "", ""].ranges["estimate"]
+    assert low < want < high
+    assert high - low < 0.15
+
+
+def test_the_range_of_the_sd_of_all_holds_every_rounding():
+    values = {"A": [1.0, 2, 2], "B": [1.4, 2.3], "C": [1.6, 1.9, 2.6, 1.5]}
+    data = printed_groups(values)
+    low, high = table(data)["sd", "", "", ""].ranges["estimate"]
+    n = data.rows["n"].to_numpy()
+    found = []
+    for steps in np.ndindex(5, 5, 5):
+        means = data.rows["mean"] + 0.05 * (np.array(steps) - 2) / 2
+        between = n @ (means - n @ means / n.sum()) ** 2
+        for end in ("sd_low", "sd_high"):
+            within = (n - 1) @ data.rows[end] ** 2
+            found.append(math.sqrt((within + between) / (n.sum() - 1)))
+    assert low <= min(found) < 1.02 * low
+    assert high == pytest.approx(max(found))
+
+
+def test_a_single_value_needs_no_sd_of_its_own():
+    data = sample(
+        {"group": ["A", "B"], "n": [1, 2], "mean": [1.0, 4.0], "sd": [math.nan, 0.0]},
+        groups=("A", "B"),
+        kind="summary",
+    )
+    assert table(data)["sd", "", "", ""].estimate == pytest.approx(math.sqrt(3))
+
+
 def test_printed_categories_are_terms_and_pooled_each_for_itself():
     data = sample(
         {

@@ -199,7 +199,7 @@ def test_conditional_odds_ratio_against_r(cells):
     assert two_by_two.conditional_odds_ratio(*cells) == close(estimate)
     interval = two_by_two.conditional_odds_ratio_interval
     assert interval(*cells) == close(exact)
-    assert interval(*cells, mid_p=True) == close(mid_p)
+    assert two_by_two.mid_p_odds_ratio_interval(*cells) == close(mid_p)
 
 
 @pytest.mark.parametrize("cells", R_SCORES)
@@ -248,7 +248,7 @@ def test_printed_values_of_fagerland_lydersen_laake():
         assert function(*perondi) == pytest.approx(limits, abs=5.1e-5)
     test = two_by_two.fisher(0, 16, 15, 72, mid_p=True)
     assert test.p_value == pytest.approx(0.04466, abs=5.1e-6)
-    limits = two_by_two.conditional_odds_ratio_interval(3, 4, 1, 4, mid_p=True)
+    limits = two_by_two.mid_p_odds_ratio_interval(3, 4, 1, 4)
     assert limits == pytest.approx((0.3101, 308.5568), abs=5.1e-5)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Outcome
             "second": small_studies.good(),
         },
     )
-    return project, project.run()
+    outcome = project.run()
+    assert outcome.code == 0, outcome.output
+    return project, outcome
 
 
 @pytest.fixture
-def project(
-    finished: tuple[Project, Outcome], tmp_path: Path
-) -> Callable[[], Project]:
+def project(finished: tuple[Project, Outcome], tmp_path: Path) -> Project:
     """A finished project of the test's own."""
     return finished[0].copy(tmp_path / "project")

@@ -40,7 +40,9 @@ class Project:
         self.folder = folder
 
     @classmethod
-    def create(cls, folder: Path, studies: Mapping[str, small_studies.Files]) -> Project:
+    def create(
+        cls, folder: Path, studies: Mapping[str, small_studies.Files]
+    ) -> Project:
         folder.mkdir(parents=True)
         for name in CODE:
             source = ROOT / name
@@ -53,8 +55,9 @@ class Project:
             small_studies.write(folder / "data" / name, files, name)
         return cls(folder)
 
-    def copy(self, folder: Path) -> Project:
-        shutil.copytree(self.folder, folder)
+    def copy(self, folder: Path, *, results: bool = True) -> Project:
+        ignore = shutil.ignore_patterns("results", ".snakemake", "__pycache__")
+        shutil.copytree(self.folder, folder, ignore=None if results else ignore)
         return Project(folder)
 
     @property
@@ -85,7 +88,7 @@ class Project:
 
     def planned(self, *arguments: str) -> list[str]:
         """The jobs a dry run would start, as rule or rule/study."""
-        outcome = self.run("-n", "--quiet", "none", *arguments)
+        outcome = self.run("-n", "--quiet", "host", *arguments)
         assert outcome.code == 0, outcome.output
         jobs = re.findall(
             r"^(?:local)?rule (\w+):(.*?)(?=^\S|\Z)",

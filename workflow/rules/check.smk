@@ -13,12 +13,12 @@ rule check:
         script="workflow/scripts/check.py",
     output:
         f"{RUN}/checked/{{study}}.json",
-    params:
-        folders=lambda wildcards: STUDIES[wildcards.study],
-        run_folder=RUN,
     log:
         f"{RUN}/logs/check/{{study}}.log",
     conda:
         ENVIRONMENT
+    params:
+        folders=lambda wildcards: STUDIES[wildcards.study],
+        run_folder=run_folder,
     script:
         "../scripts/check.py"

@@ -1,10 +1,11 @@
-"""Helpers of the rule files: the checked config, the studies, what depends on what.
+"""What the rules share: the checked config, the studies, what depends on what.
 
 No rules here. `RUN` is the folder of this run; it is fixed before any rule is
 read and never a wildcard, so a rule can write into its own run only.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -13,7 +14,14 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 from reanalysis import job
 from reanalysis.config import check_config, find_studies, method_settings
 from reanalysis.errors import InputError
-from reanalysis.plan import analyses_of, import_closure, run_name
+from reanalysis.plan import (
+    METHODS,
+    analyses_of,
+    figures_of,
+    import_closure,
+    methods_of,
+    run_name,
+)
 
 CONFIG_FILES = ["config.yaml", *workflow.overwrite_configfiles]
 
@@ -36,13 +44,13 @@ ENVIRONMENT = "../envs/analysis.yaml"
 
 
 wildcard_constraints:
-    study="[a-z0-9_]+",
+    study="|".join(map(re.escape, STUDIES)),
     analysis="[a-z0-9_]+",
 
 
 onstart:
     # Held until this process ends, however it ends.
-    run_lock = job.claim(RUN)
+    job.claim(RUN)
 
 
 def library(module):
@@ -51,6 +59,11 @@ def library(module):
     scripts = os.path.normpath(f"{base}/workflow/scripts")
     lock = os.path.normpath(f"{base}/requirements.lock")
     return [*import_closure(scripts, module), lock]
+
+
+def run_folder(wildcards):
+    """The folder of this run; a function, since the linter refuses a plain path."""
+    return RUN
 
 
 def study_files(wildcards):
@@ -64,23 +77,13 @@ def study_files(wildcards):
 
 
 def families(study):
-    """The method families a study has rows for, in the order of METHODS."""
-    used = {
-        analysis["method"]
-        for analysis in PLAN[study].values()
-        if not analysis["awaited"]
-    }
-    return [method for method in METHODS if method in used]
+    """The method families a study has rows for."""
+    return methods_of(PLAN[study])
 
 
 def figures(study):
     """The figures of a study: the analysis each belongs to, by name."""
-    return {
-        f"{analysis}{suffix}": analysis
-        for analysis, planned in PLAN[study].items()
-        if not planned["awaited"]
-        for suffix in FIGURES.get(planned["method"], {}).get(planned["kind"], ())
-    }
+    return figures_of(PLAN[study])
 
 
 def figure_files(study):

@@ -22,12 +22,12 @@ rule compare:
         checks=f"{RUN}/work/{{study}}/checks.csv",
         sensitivity=f"{RUN}/work/{{study}}/sensitivity.csv",
         requests=f"{RUN}/work/{{study}}/requests.csv",
-    params:
-        run_folder=RUN,
     log:
         f"{RUN}/logs/compare/{{study}}.log",
     conda:
         ENVIRONMENT
+    params:
+        run_folder=run_folder,
     script:
         "../scripts/compare.py"
 
@@ -41,11 +41,11 @@ rule collect:
         requests=expand(f"{RUN}/work/{{study}}/requests.csv", study=STUDIES),
     output:
         **{table: f"{RUN}/{table}.csv" for table in TABLES},
-    params:
-        run_folder=RUN,
     log:
         f"{RUN}/logs/collect.log",
     conda:
         ENVIRONMENT
+    params:
+        run_folder=run_folder,
     script:
         "../scripts/collect.py"

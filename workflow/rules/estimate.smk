@@ -5,21 +5,9 @@ OUTPUT  work/<study>/<method>.csv: rows of estimates.csv under the primary
         settings, all scenarios and the conventions tried for claims;
         work/<study>/<method>.json: the data of its figures
 
-A new method is a module in workflow/scripts/reanalysis/methods/ and a name here.
+A new method is a module in workflow/scripts/reanalysis/methods/ and a name in
+reanalysis/plan.py.
 """
-
-METHODS = (
-    "kaplan_meier",
-    "log_rank",
-    "cox",
-    "wilcoxon",
-    "tables",
-    "proportions",
-    "rates",
-    "regression",
-    "descriptive",
-    "arithmetic",
-)
 
 for method in METHODS:
 
@@ -33,13 +21,13 @@ for method in METHODS:
         output:
             estimates=f"{RUN}/work/{{study}}/{method}.csv",
             drawn=f"{RUN}/work/{{study}}/{method}.json",
-        params:
-            method=method,
-            settings=method_settings(config, method),
-            run_folder=RUN,
         log:
             f"{RUN}/logs/{method}/{{study}}.log",
         conda:
             ENVIRONMENT
+        params:
+            method=method,
+            settings=method_settings(config, method),
+            run_folder=run_folder,
         script:
             "../scripts/estimate.py"

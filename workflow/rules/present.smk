@@ -9,20 +9,7 @@ drawing one. Each figure is a named output all the same, so that it can be asked
 by its path.
 """
 
-# Figures of a method by kind of data: suffixes to the name of the analysis.
-_DATA = {"individual": ("", "_sensitivity"), "reconstructed": ("", "_sensitivity")}
-_SCENARIOS = {"individual": ("",), "reconstructed": ("",), "summary": ("",)}
-FIGURES = {
-    "kaplan_meier": _DATA,
-    "wilcoxon": {**_DATA, "summary": ("",)},
-    "log_rank": _SCENARIOS,
-    "cox": _SCENARIOS,
-    "tables": _SCENARIOS,
-    "proportions": _SCENARIOS,
-    "rates": _SCENARIOS,
-    "regression": _SCENARIOS,
-}
-STYLE = f"{workflow.basedir}/workflow/scripts/reanalysis/figures/style.mplstyle"
+STYLE = "workflow/scripts/reanalysis/figures/style.mplstyle"
 
 for study in STUDIES:
 
@@ -53,26 +40,27 @@ for study in STUDIES:
                 for name in figures(study)
             ],
             tables=[
-                report(
-                    f"{RUN}/tables/{study}/{table}",
-                    caption="../report/table.rst",
-                    category="2 Studies",
-                    subcategory=study,
-                    labels={"study": study, "figure": f"table of {table[:-5]}"},
+                (
+                    report(
+                        f"{RUN}/tables/{study}/{table}",
+                        caption="../report/table.rst",
+                        category="2 Studies",
+                        subcategory=study,
+                        labels={"study": study, "figure": f"table of {table[:-5]}"},
+                    )
+                    if table.endswith(".html")
+                    else f"{RUN}/tables/{study}/{table}"
                 )
-                if table.endswith(".html")
-                else f"{RUN}/tables/{study}/{table}"
                 for table in SHOWN
             ],
-        params:
-            study=study,
-            figures=figures(study),
-            looks=config["figures"],
-            run_folder=RUN,
         log:
             f"{RUN}/logs/present/{study}.log",
         conda:
             ENVIRONMENT
+        params:
+            study=study,
+            figures=figures(study),
+            looks=config["figures"],
+            run_folder=run_folder,
         script:
             "../scripts/present.py"
-

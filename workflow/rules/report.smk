@@ -27,13 +27,13 @@ rule overview:
         ),
         csv=f"{RUN}/figures/overview/scoreboard.csv",
         txt=f"{RUN}/figures/overview/scoreboard.txt",
-    params:
-        looks=config["figures"],
-        run_folder=RUN,
     log:
         f"{RUN}/logs/overview.log",
     conda:
         ENVIRONMENT
+    params:
+        looks=config["figures"],
+        run_folder=run_folder,
     script:
         "../scripts/overview.py"
 
@@ -58,20 +58,19 @@ rule write_report:
             category="1 Overview",
             labels={"figure": "report page"},
         ),
-    params:
-        title=config["report"]["title"],
-        studies={study: figures(study) for study in STUDIES},
-        run_folder=RUN,
     log:
         f"{RUN}/logs/report.log",
     conda:
         ENVIRONMENT
+    params:
+        title=config["report"]["title"],
+        studies={study: figures(study) for study in STUDIES},
+        run_folder=run_folder,
     script:
         "../scripts/report.py"
 
 
 rule record:
-    localrule: True
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
         tables=[f"{RUN}/{table}.csv" for table in TABLES],
@@ -79,13 +78,14 @@ rule record:
     output:
         config=f"{RUN}/config.yaml",
         provenance=f"{RUN}/provenance.json",
-    params:
-        config=config,
-        run_folder=RUN,
     log:
         f"{RUN}/logs/record.log",
+    localrule: True
     conda:
         ENVIRONMENT
+    params:
+        config=config,
+        run_folder=run_folder,
     script:
         "../scripts/record.py"
 
@@ -102,11 +102,11 @@ rule finish:
         report=f"{RUN}/report/index.html",
     output:
         f"{RUN}/status.txt",
-    params:
-        run_folder=RUN,
     log:
         f"{RUN}/logs/finish.log",
     conda:
         ENVIRONMENT
+    params:
+        run_folder=run_folder,
     script:
         "../scripts/finish.py"

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 
 from reanalysis.errors import InputError
 from reanalysis.job import guarded, write_text
@@ -15,6 +16,10 @@ def check(folders: list[str], study: str, output: str) -> None:
     except InputError as error:
         print(error, file=sys.stderr)
         checked = {"status": "failed", "message": str(error), "id": study}
+    except Exception as error:  # nobody foresaw it, yet it stops this study alone
+        traceback.print_exc()
+        problem = f"{study}: cannot be read, {type(error).__name__}: {error}"
+        checked = {"status": "failed", "message": problem, "id": study}
     write_text(output, json.dumps(checked, ensure_ascii=False, indent=1) + "\n")
 
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaincinv, chdtrc, gammaln, ndtr, ndtri
+from scipy.special import betainc, betaincinv, gammaln, ndtr, ndtri
 
 from reanalysis.errors import MethodError
 from reanalysis.roots import increasing_root
@@ -52,11 +53,6 @@ def normal_p_value(z: float, alternative: str) -> float:
     if alternative == "less":
         return float(ndtr(z))
     return float(2 * ndtr(-abs(z)))
-
-
-def chi_square_p_value(statistic: float, df: float) -> float:
-    """Return the upper tail of the chi-square distribution."""
-    return float(chdtrc(df, statistic))
 
 
 def exact_p_value(
@@ -194,6 +190,7 @@ def wilson_corrected(x: int, n: int, conf_level: float = 0.95) -> Interval:
     return _score(x, n, conf_level, "wilsoncc")
 
 
+@lru_cache(maxsize=4096)  # asked for again under every setting
 def _score(x: int, n: int, conf_level: float, method: str) -> Interval:
     from scipy.stats import binomtest
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from reanalysis.formatting import journal_number, significant
 from reanalysis.forest_rows import name_of
+from reanalysis.formatting import journal_number, significant
 from reanalysis.printed import PrintedNumber
 
 #: What each kind of data is.
@@ -26,42 +26,45 @@ KINDS = {
 #: What a method estimates, and when it misleads.
 METHODS = {
     "kaplan_meier": (
-        "The curve estimates the share of patients who are still without the event at "
-        "each time. It misleads where few patients are at risk, and where those lost to "
-        "follow-up differ from those who stay or another event prevents this one."
+        "The curve estimates the share of patients who are still without the event "
+        "at each time. It misleads where few patients are at risk, and where those "
+        "lost to follow-up differ from those who stay or another event prevents this "
+        "one."
     ),
     "log_rank": (
-        "The p-value says how often chance alone would separate curves this far. It says "
-        "nothing of the size of a difference and misses differences when curves cross."
+        "The p-value says how often chance alone would separate curves this far. It "
+        "says nothing of the size of a difference and misses differences when curves "
+        "cross."
     ),
     "cox": (
-        "The hazard ratio compares the rates of events of two groups, taken as constant "
-        "over time. It misleads when the ratio changes with time, and in small groups it "
-        "is pulled away from 1."
+        "The hazard ratio compares the rates of events of two groups and takes it as "
+        "constant over time. It misleads when the ratio changes with time, and with "
+        "few events it is pulled away from 1."
     ),
     "wilcoxon": (
-        "The difference is the Hodges-Lehmann estimate: the median of all pairwise means "
-        "of changes, or of all differences between groups. A change from before to after "
+        "The difference is the Hodges-Lehmann estimate (the median of the pairwise "
+        "means of changes, or of all differences between two groups) or, where a t "
+        "test is named, the difference of means. A change from before to after "
         "without controls also holds the natural course and regression to the mean."
     ),
     "tables": (
         "The estimate compares the shares of patients with an outcome in two groups. "
-        "With few events the interval is wide, the exact and the approximate tests part, "
-        "and no significance does not mean no difference."
+        "With few events the interval is wide and exact and approximate tests part; "
+        "no significance does not mean no difference."
     ),
     "proportions": (
         "The estimate is the share of patients with an outcome. The interval covers "
         "chance alone, not how the patients were chosen."
     ),
     "rates": (
-        "The rate counts events per time under observation, and assumes that events come "
-        "independently at a constant rate. It misleads when a few patients have most of "
-        "the events."
+        "The rate counts events per time under observation, and assumes that events "
+        "come independently at a constant rate. It misleads when a few patients have "
+        "most of the events."
     ),
     "regression": (
-        "The coefficient is the change of the outcome per unit of a variable, the others "
-        "held fixed. It misleads with few events per variable and when a variable follows "
-        "from the treatment."
+        "The coefficient is the change of the outcome per unit of a variable, the "
+        "others held fixed. It misleads with few events per variable and when a "
+        "variable follows from the treatment."
     ),
 }
 
@@ -204,7 +207,7 @@ def _printed(printed: Sequence[PrintedNumber]) -> str:
 
 def _named(number: PrintedNumber) -> str:
     """Say which number it is: what, of which group, when."""
-    endpoint, statistic, group, reference, term, timepoint = number.place
+    _, statistic, group, reference, term, timepoint = number.place
     parts = [name_of(statistic).lower(), _field(number.field), term]
     parts.append(f"{group} against {reference}" if reference else group)
     parts.append(f"at {timepoint}" if timepoint else "")

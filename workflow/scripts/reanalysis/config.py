@@ -84,6 +84,13 @@ def find_studies(
             )
         for path in sorted(Path(data_dir).iterdir()):
             if path.is_dir() and not path.name.startswith(("_", ".")):
+                if set("{}\n") & set(path.name):  # no rule can name such a file
+                    raise InputError(
+                        "a study folder cannot be called so",
+                        file=data_dir,
+                        value=path.name,
+                        expected="small letters, digits and _",
+                    )
                 folders.setdefault(path.name, []).append(str(path))
     if not folders:
         raise InputError(

@@ -9,8 +9,8 @@ from html import escape
 from io import StringIO
 
 from reanalysis.analyses import PRIMARY
-from reanalysis.formatting import journal_number, journal_p
 from reanalysis.forest_rows import name_of
+from reanalysis.formatting import journal_number, journal_p
 
 Table = tuple[Sequence[str], list[list[str]]]
 

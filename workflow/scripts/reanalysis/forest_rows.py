@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from reanalysis.analyses import CONVENTION, PRIMARY, STATED
+from reanalysis.analyses import CONVENTION, HEADLINE, PRIMARY, STATED
 from reanalysis.formatting import MISSING, journal_number, journal_p, significant
 from reanalysis.printed import PrintedNumber, place_of
 from reanalysis.words import RATIOS
@@ -62,6 +62,9 @@ NAMES = {
     "risk_difference": "Risk difference",
 }
 
+#: Statistics in the unit of what was measured.
+_IN_UNITS = frozenset({"median_difference", "mean_difference", "slope", "coefficient"})
+
 #: More rows than these become one row per quantity, with the range over scenarios.
 MOST_ROWS = 40
 
@@ -98,15 +101,22 @@ def forest(
 
 
 def choice(
-    method: str, rows: Rows, printed: Sequence[PrintedNumber]
+    method: str,
+    rows: Rows,
+    printed: Sequence[PrintedNumber],
+    *,
+    varied: bool = False,
 ) -> tuple[str, ...] | None:
     """Choose what to show: what the paper prints, else the method's first with numbers.
 
-    None when there is no number to draw.
+    None when there is no number to draw. ``varied`` asks for a number that every
+    scenario computes.
     """
     ranked = []
     for order, statistics in enumerate(SHOWN.get(method, ())):
         fallback = bool(FALLBACK.intersection(statistics))
+        if varied and not HEADLINE.intersection(statistics):
+            continue
         own = [
             row
             for row in rows
@@ -171,7 +181,9 @@ def _over_scenarios(
     for block, scenarios in blocks.items():
         if len(blocks) > 1:
             lines.append(Line(label=_title(block, scenarios), role="heading"))
-        lines.append(_line("Primary analysis", scenarios[PRIMARY], "primary", p_only))
+        test = scenarios[PRIMARY][0]["test"] if len(statistics) > 1 else ""
+        label = "Primary analysis" + (f": {test}" if test else "")
+        lines.append(_line(label, scenarios[PRIMARY], "primary", p_only))
         lines.extend(_printed_lines(block, scenarios, printed, p_only))
         for scenario, found in scenarios.items():
             if scenario == PRIMARY:
@@ -181,6 +193,9 @@ def _over_scenarios(
             if scenario == STATED:
                 role = "stated"
                 label = f"as the paper states: {found[0]['convention']}"
+            if len(statistics) > 1 and found[0]["test"]:
+                # Several tests share the axis: say which one a row is.
+                label += f": {found[0]['test']}"
             if role == "range":
                 label += f" ({len(found)} runs)"
             lines.append(_line(label.replace("_", " "), found, role, p_only))
@@ -202,7 +217,11 @@ def _over_blocks(
 ) -> Forest:
     from reanalysis.figures.forest import Line
 
-    p_only = _p_only(blocks)
+    # Differences of several endpoints have no common unit: their p-values are drawn.
+    p_drawn = p_only = _p_only(blocks)
+    several_endpoints = len({block[0] for block in blocks}) > 1
+    if several_endpoints and statistics[0] in _IN_UNITS:
+        p_drawn = any(_finite(s[PRIMARY][0]["p_value"]) for s in blocks.values())
     several = {
         column: len({block[i] for block in blocks}) > 1
         for i, column in enumerate(
@@ -217,10 +236,10 @@ def _over_blocks(
         row = scenarios[PRIMARY][0]
         line = _line(_short(block, row, several), [row], "scenario", p_only)
         own = said.get(block, [])
-        values = [p for p in own if p.field == ("p_value" if p_only else "estimate")]
+        values = [p for p in own if p.field == ("p_value" if p_drawn else "estimate")]
         others = [r for found in scenarios.values() for r in found]
         p_range = _span(r["p_value"] for r in others)
-        spread = p_range if p_only else _span(r["estimate"] for r in others)
+        spread = p_range if p_drawn else _span(r["estimate"] for r in others)
         moves = spread[1] - spread[0] > 1e-9 * (abs(spread[1]) + 1e-300)
         moved |= moves
         cells = [] if p_only else [line.cells[0]]
@@ -241,7 +260,8 @@ def _over_blocks(
         )
     one = next(iter(blocks.values()))[PRIMARY][0]
     headers = [] if p_only else [_header(statistics, one)]
-    headers += ["P", "P in all scenarios", "Printed"]
+    only_p = all(p.field == "p_value" for p in printed)
+    headers += ["P", "P in all scenarios", "Printed P" if only_p else "Printed"]
     keep = [
         i
         for i, header in enumerate(headers)
@@ -255,7 +275,7 @@ def _over_blocks(
     if any(_finite(line.printed) for line in lines):
         legend.append("Open diamonds: printed.")
     return _made(
-        kind, blocks, statistics, lines, one, p_only,
+        kind, blocks, statistics, lines, one, p_drawn,
         headers=[headers[i] for i in keep], legend=[" ".join(legend)] if legend else [],
     )  # fmt: skip
 
@@ -350,17 +370,26 @@ def _printed_lines(
 ) -> list[Line]:
     from reanalysis.figures.forest import Line
 
-    by_field: dict[str, list[PrintedNumber]] = {}
+    by_field: dict[str, dict[tuple, list[PrintedNumber]]] = {}
     for number in printed:
         if _block(number.place) == block:
-            by_field.setdefault(number.field, []).append(number)
+            # The same number printed in several places is one row.
+            said = (number.digits, number.relation)
+            if number.relation == "words":
+                said = (number.text, number.relation)
+            by_field.setdefault(number.field, {}).setdefault(said, []).append(number)
     shown = ("estimate", "conf_low", "conf_high", "p_value")
     row = scenarios[PRIMARY][0]
     kind = {"statistic": row["statistic"], "unit": row["unit"]}
     lines = []
     for k in range(max((len(by_field.get(f, ())) for f in shown), default=0)):
-        own = {f: by_field[f][k] for f in shown if len(by_field.get(f, ())) > k}
-        ids = ", ".join(p.claim_id for p in own.values())
+        same = {
+            f: list(by_field[f].values())[k]
+            for f in shown
+            if len(by_field.get(f, ())) > k
+        }
+        own = {f: numbers[0] for f, numbers in same.items()}
+        ids = ", ".join(p.claim_id for numbers in same.values() for p in numbers)
         value = {f: p.value for f, p in own.items()}
         words = [p.text for p in own.values() if p.relation == "words"]
         label = f"Printed ({ids})"
@@ -377,7 +406,7 @@ def _printed_lines(
                 journal_number(value[f], **kind).removesuffix("%")
                 for f in ("conf_low", "conf_high")
             ]
-            text += f" ({limits[0]} to {limits[1]})"
+            text += f" {_together(f'({limits[0]} to {limits[1]})')}"
         p = own.get("p_value")
         p_text = _printed_text(p) if p and p.relation != "words" else ""
         lines.append(
@@ -395,22 +424,38 @@ def _printed_lines(
 
 
 def _printed_text(number: PrintedNumber) -> str:
-    """Return a printed number short enough for a column; its unit stands in the head."""
-    text = number.text.strip()
-    return text if len(text) <= 16 else text[:15].rstrip() + "\u2026"
+    """Return a printed number as it is, short enough for a column."""
+    if not number.digits or number.relation == "words":
+        text = number.text.strip()
+        return text if len(text) <= 16 else text[:15].rstrip() + "\u2026"
+    sign = {"<": "<", ">": ">", "~": "\u2248"}.get(number.relation, "")
+    return sign + number.digits + ("%" if number.unit == "%" else "")
 
 
 def estimate_text(row: Mapping) -> str:
     """Return ``0.60 (0.30 to 0.90)``."""
     kind = {"statistic": row["statistic"], "unit": row["unit"]}
-    text = journal_number(row["estimate"], **kind)
+    show = short_time if row["statistic"] == "median_survival" else journal_number
+    text = show(row["estimate"], **kind)
     if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
         return text
     low, high = (
-        journal_number(row[f], **kind).removesuffix("%")
-        for f in ("conf_low", "conf_high")
+        show(row[f], **kind).removesuffix("%") for f in ("conf_low", "conf_high")
     )
-    return f"{text} ({low} to {high})"
+    return f"{text} {_together(f'({low} to {high})')}"
+
+
+def short_time(x: float, **kind: str) -> str:
+    """Return a time without the zeros that whole weeks or days do not need."""
+    text = journal_number(x, **kind)
+    return (
+        f"{x:g}" if "." in text and text.rstrip("0").rstrip(".") == f"{x:g}" else text
+    )
+
+
+def _together(text: str) -> str:
+    """Keep a text on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _range_text(low: float, high: float, **kind: str) -> str:
@@ -428,7 +473,8 @@ def _span(values: Iterable[float]) -> tuple[float, float]:
 def _header(statistics: Sequence[str], row: Mapping) -> str:
     level = row["conf_level"]
     percent = significant(100 * level) if _finite(level) else "95"
-    return f"{_axis_name(statistics, row)} ({percent.removesuffix('.0')}%\N{NO-BREAK SPACE}CI)"
+    level = f"({percent.removesuffix('.0')}%\N{NO-BREAK SPACE}CI)"
+    return f"{_axis_name(statistics, row)} {level}"
 
 
 def _axis_name(statistics: Sequence[str], row: Mapping) -> str:

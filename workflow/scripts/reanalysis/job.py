@@ -14,6 +14,8 @@ from typing import IO
 
 #: Environment variable by which a run names itself to its jobs.
 TOKEN = "REANALYSIS_RUN_TOKEN"
+# Lock files of this process; a lock lasts as long as its file is open.
+_held: list[IO[str]] = []
 
 
 @contextmanager
@@ -33,23 +35,27 @@ def guarded(run_folder: str | Path, log: str | Path) -> Iterator[None]:
         owner = folder / ".owner"
         if token and (not owner.exists() or owner.read_text() != token):
             sys.exit("The run that started this job has ended; nothing was written.")
-        with open(log, "w", encoding="utf-8") as messages:
+        with open(log, "w+", encoding="utf-8") as messages:
             sys.stderr = messages
+            failed = True
             try:
                 yield
+                failed = False
             except Exception:
                 traceback.print_exc()
                 sys.exit(1)
             finally:
                 sys.stderr = sys.__stderr__
+                if failed:  # the default profile shows no other message of a job
+                    messages.seek(0)
+                    sys.stderr.write(messages.read())
 
 
-def claim(run_folder: str | Path) -> IO[str]:
-    """Make this process the one run that writes into a folder.
+def claim(run_folder: str | Path) -> None:
+    """Make this process the one run that writes into a folder, until it ends.
 
-    Returns the open lock file; the lock lasts until it is closed or the process
-    ends, however it ends. Waits for jobs that a killed run left behind. Exits
-    with a message when another run is at work.
+    Waits for jobs that a killed run left behind, and removes what they left half
+    written. Exits with a message when another run is at work.
     """
     folder = Path(run_folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +69,7 @@ def claim(run_folder: str | Path) -> IO[str]:
             "Wait for it to end, or give this one a name of its own "
             "(run: <name> in a file for --configfile)."
         )
+    _held.append(lock)
     lock.truncate(0)
     lock.write(f"process {os.getpid()}")
     lock.flush()
@@ -75,7 +82,8 @@ def claim(run_folder: str | Path) -> IO[str]:
         except BlockingIOError:
             print("Waiting for the last jobs of a killed run ...", file=sys.stderr)
             fcntl.flock(writers, fcntl.LOCK_EX)
-    return lock
+        for partial in folder.rglob(".*.partial"):
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """Shifts in location and the tests that belong to them.
 
-Hodges-Lehmann estimates with signed-rank and Mann-Whitney intervals, the sign,
-Kruskal-Wallis and t tests, standardised differences, adjusted p-values.
+Hodges-Lehmann estimates with signed-rank and Mann-Whitney intervals, the sign and
+Kruskal-Wallis tests, adjusted p-values.
 
-Sign, Kruskal-Wallis and two-sample t tests are scipy's. Our own are: the exact rank
-tests, where scipy ignores ties, and Hodges-Lehmann estimates, which it lacks; from
-printed means it has no one-sample test and no standard error, df or limits of two
-samples; Holm's adjustment, as that of statsmodels takes 20 ms (it collects garbage).
+The sign and Kruskal-Wallis tests are scipy's. Our own are the exact rank tests, where
+scipy ignores ties; Hodges-Lehmann estimates, which it lacks; and Holm's adjustment,
+as that of statsmodels takes 20 ms (it collects garbage each time).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri
 
 from reanalysis.errors import MethodError
 from reanalysis.rank_laws import (
@@ -51,19 +50,6 @@ class Interval:
     level: float
     method: str
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TTest:
-    """A t test of a mean or a difference of means; every field may be an array."""
-
-    estimate: Floats
-    std_error: Floats
-    low: Floats
-    high: Floats
-    statistic: Floats
-    df: Floats
-    p_value: Floats
 
 
 def decimal(values: ArrayLike) -> Floats:
@@ -174,7 +160,7 @@ def sign_test(differences: ArrayLike, *, alternative: str = "two-sided") -> Rank
 
     d = _some(differences)
     positive, n = int((d > 0).sum()), int((d != 0).sum())
-    p = binomtest(positive, n, 0.5, alternative).pvalue
+    p = binomtest(positive, n, 0.5, alternative).pvalue if n else 1.0
     note = f"{positive} up, {n - positive} down, {d.size - n} unchanged"
     return RankTest("sign test", float(positive), float(p), note)
 
@@ -250,92 +236,6 @@ def hodges_lehmann_shift(
         law = rank_sum_law(range(2, 2 * (x.size + y.size) + 1, 2), x.size)
         return _exact_interval(points, law.interval_rank, level)
     return _normal_interval(points, deviate, continuity, level)
-
-
-def moments(values: ArrayLike) -> tuple[float, float]:
-    """Return mean and standard deviation; a single value or equal ones have none."""
-    array = _some(values)
-    # Equal values may have a spread of 1e-17 in floating point.
-    sd = float(array.std(ddof=1)) if np.ptp(array) > 0 else 0.0
-    return float(array.mean()), sd
-
-
-def one_sample_t(
-    mean: ArrayLike,
-    sd: ArrayLike,
-    n: float,
-    *,
-    level: float = 0.95,
-    alternative: str = "two-sided",
-) -> TTest:
-    """One-sample (paired) t test of ``mean`` against zero; arrays broadcast."""
-    if n < 2:
-        raise MethodError("A t test needs at least two values.")
-    std_error = np.asarray(sd, dtype=float) / math.sqrt(n)
-    return _t_test(mean, std_error, np.asarray(n - 1.0), level, alternative)
-
-
-def two_sample_t(
-    difference: ArrayLike,
-    sd: ArrayLike,
-    n: float,
-    sd_ref: ArrayLike,
-    n_ref: float,
-    *,
-    equal_variance: bool = False,
-    level: float = 0.95,
-    alternative: str = "two-sided",
-) -> TTest:
-    """Welch's or Student's t test of a difference of two means; arrays broadcast.
-
-    ``sd, n`` belong to the group, ``sd_ref, n_ref`` to the reference.
-    """
-    sd, sd_ref = np.asarray(sd, dtype=float), np.asarray(sd_ref, dtype=float)
-    if min(n, n_ref) < 1 or n + n_ref < 3 or (min(n, n_ref) < 2 and not equal_variance):
-        raise MethodError("A t test needs at least two values in each group.")
-    if equal_variance:
-        df = np.asarray(n + n_ref - 2.0)
-        std_error = pooled_sd(sd, n, sd_ref, n_ref) * math.sqrt(1 / n + 1 / n_ref)
-    else:
-        a, b = sd**2 / n, sd_ref**2 / n_ref
-        std_error = np.sqrt(a + b)
-        with np.errstate(invalid="ignore"):
-            df = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (n_ref - 1))
-    return _t_test(difference, std_error, df, level, alternative)
-
-
-def pooled_sd(sd: ArrayLike, n: float, sd_ref: ArrayLike, n_ref: float) -> Floats:
-    """Return the pooled standard deviation of two groups."""
-    # A single value has no spread of its own and no degree of freedom to add.
-    a = (n - 1) * np.square(sd) if n > 1 else 0.0
-    b = (n_ref - 1) * np.square(sd_ref) if n_ref > 1 else 0.0
-    return np.sqrt((a + b) / (n + n_ref - 2))
-
-
-def standardized_difference(
-    difference: ArrayLike,
-    pooled: ArrayLike,
-    n: float,
-    n_ref: float,
-    *,
-    unbiased: bool = False,
-    level: float = 0.95,
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return Cohen's d, its standard error and its limits; arrays broadcast.
-
-    ``unbiased`` makes it Hedges' g by the exact factor. The interval is the
-    large-sample one of Hedges and Olkin (1985, section 5.F).
-    """
-    df = n + n_ref - 2
-    factor = 1.0
-    if unbiased:
-        factor = math.exp(gammaln(df / 2) - gammaln((df - 1) / 2)) * math.sqrt(2 / df)
-    # A spread of 0 is met only at the edge of what printed numbers allow.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        d = factor * np.asarray(difference, dtype=float) / pooled
-        std_error = np.sqrt(1 / n + 1 / n_ref + d**2 / (2 * (n + n_ref)))
-        margin = ndtri((1 + level) / 2) * std_error
-        return d, std_error, d - margin, d + margin
 
 
 def adjusted_p_values(p_values: ArrayLike, method: str) -> Floats:
@@ -470,19 +370,3 @@ def _normal_interval(
         note = "too few values for a normal interval"
         return Interval(estimate, NAN, NAN, level, method, note)
     return Interval(estimate, low, high, level, method)
-
-
-def _t_test(
-    difference: ArrayLike, std_error: Floats, df: Floats, level: float, alternative: str
-) -> TTest:
-    difference = np.asarray(difference, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = difference / std_error
-    margin = stdtrit(df, (1 + level) / 2) * std_error
-    if alternative == "two-sided":
-        p = np.minimum(2 * stdtr(df, -np.abs(t)), 1)
-    else:
-        p = stdtr(df, -t if alternative == "greater" else t)
-    return TTest(
-        difference, std_error, difference - margin, difference + margin, t, df, p
-    )

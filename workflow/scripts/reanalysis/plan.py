@@ -17,6 +17,47 @@ from reanalysis.study_yaml import read_yaml
 _NOT_IN_NAME = re.compile("[^A-Za-z0-9_-]+")
 _ANALYSIS = re.compile("[a-z][a-z0-9_]*")
 
+#: Method families in the order they are shown: a module each in methods/.
+METHODS = (
+    "kaplan_meier",
+    "log_rank",
+    "cox",
+    "wilcoxon",
+    "tables",
+    "proportions",
+    "rates",
+    "regression",
+    "descriptive",
+    "arithmetic",
+)
+_DATA = ("", "_sensitivity")
+_SCENARIOS = ("",)
+#: Figures of a method by kind of data: suffixes to the name of the analysis.
+FIGURES = {
+    "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
+    "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
+    **dict.fromkeys(
+        ("log_rank", "cox", "tables", "proportions", "rates", "regression"),
+        {"individual": _SCENARIOS, "reconstructed": _SCENARIOS, "summary": _SCENARIOS},
+    ),
+}
+
+
+def methods_of(plan: Mapping[str, Mapping]) -> list[str]:
+    """Return the method families a study's plan has rows for, in their order."""
+    used = {analysis["method"] for analysis in plan.values() if not analysis["awaited"]}
+    return [method for method in METHODS if method in used]
+
+
+def figures_of(plan: Mapping[str, Mapping]) -> dict[str, str]:
+    """Return the figures of a study's plan: the analysis of each, by name."""
+    return {
+        f"{name}{suffix}": name
+        for name, analysis in plan.items()
+        if not analysis["awaited"]
+        for suffix in FIGURES.get(analysis["method"], {}).get(analysis["kind"], ())
+    }
+
 
 def run_name(config: Mapping, files: Sequence[str | Path]) -> object:
     """Return the name of the run.

@@ -100,6 +100,8 @@ def prepare_analysis(
         "population": declared.get("population", ""),
         "endpoint": declared["endpoint"],
         "label": declared.get("label", declared["endpoint"]),
+        # What was asked of a table, also while its rows are awaited.
+        "columns": declared.get("columns", {}),
         "paper": declared.get("paper", {}),
         "settings": declared.get("settings", {}),
         "options": options,

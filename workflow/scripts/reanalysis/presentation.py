@@ -1,4 +1,4 @@
-"""Decide which drawing serves which analysis, and write a study's figures and tables."""
+"""Decide which drawing serves which analysis; write a study's figures and tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from reanalysis import captions, display_tables
 from reanalysis.analyses import PRIMARY
-from reanalysis.formatting import MISSING, journal_number, journal_p
+from reanalysis.forest_rows import name_of, short_time
+from reanalysis.formatting import MISSING, journal_p
 from reanalysis.job import whole_file, write_text
 from reanalysis.printed import PrintedNumber, place_of, printed_numbers
 from reanalysis.rows import read_estimates, read_rows
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping]
 
 #: Below this width in millimetres a forest leaves out the ranges of p-values.
-WIDE_MM = 110
+WIDE_MM = 150
 
 
 def present(
@@ -159,8 +160,17 @@ def _problem(study: Mapping, analysis: str, failures: Mapping[str, str]) -> str:
 
 
 def _no_numbers(rows: Rows) -> str:
-    notes = dict.fromkeys(str(row["note"]) for row in rows if row["note"])
-    return " ".join(list(notes)[:2]) or "The method gave no number for these data."
+    """Say why no scenario gives a number that could be drawn."""
+    empty = [r for r in rows if math.isnan(r["estimate"]) and math.isnan(r["p_value"])]
+    named = [
+        f"{name_of(str(r['statistic'])).lower()}: {r['note']}"
+        for r in empty
+        if r["note"] and r["scenario"] == PRIMARY
+    ]
+    if not named:
+        return "The method gave no number for these data."
+    said = "; ".join(list(dict.fromkeys(named))[:3])
+    return f"No scenario gives a number to draw ({said})."
 
 
 class _Drawing:
@@ -249,6 +259,9 @@ class _Drawing:
         ]
         test = self._log_rank(endpoint)
         axis = endpoint or self._endpoint
+        if axis.lower().startswith(("time ", "duration ", "waiting ")):
+            # The curve shows the share of patients, not their times.
+            title, axis = axis[:1].upper() + axis[1:], "still without the event"
         kaplan_meier.draw(
             sheet,
             kaplan_meier.Survival(
@@ -279,8 +292,8 @@ class _Drawing:
         seen = "hatched" if self.analysis["kind"] != "individual" else "shaded"
         return (
             f"Kaplan-Meier curves; {seen}: pointwise limits ({scale} scale); upright "
-            "marks: censored patients; dotted: medians. The table counts patients at risk "
-            "at each time, and events and censorings before it."
+            "marks: censored patients; thin lines: medians. The table counts patients "
+            "at risk at each time, and events and censorings before it."
         )
 
     @property
@@ -298,10 +311,12 @@ class _Drawing:
         if math.isnan(row["estimate"]):
             text = f"{name}: {count}; median not reached"
         else:
-            text = f"{name}: {count}; median {_time(row['estimate'])}{unit}"
+            text = f"{name}: {count}; median {short_time(row['estimate'])}{unit}"
         low, high = row["conf_low"], row["conf_high"]
         if not (math.isnan(low) and math.isnan(high)):
-            ends = ["not reached" if math.isnan(x) else _time(x) for x in (low, high)]
+            ends = [
+                "not reached" if math.isnan(x) else short_time(x) for x in (low, high)
+            ]
             level = f"{100 * row['conf_level']:g}"
             text += f" ({level}% CI, {ends[0]} to {ends[1]})"
         said = [
@@ -470,7 +485,9 @@ class _Drawing:
         from reanalysis.forest_rows import choice
         from reanalysis.forest_rows import forest as made
 
-        statistics = choice(self.analysis["method"], self.rows, self.printed)
+        statistics = choice(
+            self.analysis["method"], self.rows, self.printed, varied=sensitivity
+        )
         if statistics is None:
             return None
         self.shown = [r for r in self.primary if r["statistic"] in statistics]
@@ -524,16 +541,6 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def _time(x: float) -> str:
-    """Return a time without the zeros that whole weeks or days do not need."""
-    text = journal_number(x)
-    return (
-        f"{x:g}"
-        if "." in text and f"{x:g}" in (text.rstrip("0").rstrip("."),)
-        else text
-    )
 
 
 def _rows_in(table: Mapping[str, Sequence]) -> int:

@@ -20,6 +20,7 @@ class PrintedNumber:
     place: tuple[str, ...]
     field: str
     text: str
+    digits: str
     value: float
     relation: str
     recomputed: float
@@ -55,6 +56,7 @@ def printed_numbers(
                 place=place_of(row),
                 field=claim["field"],
                 text=claim["printed"],
+                digits=claim["value"],
                 value=value / _factor(claim, row, recomputed),
                 relation=claim["relation"],
                 recomputed=recomputed,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reanalysis.formatting import MISSING, journal_number
+from reanalysis.formatting import MINUS, MISSING, journal_number
 from reanalysis.rounding import COUNTS, interval, round_half_up
 from reanalysis.rows import read_rows
 
@@ -105,7 +105,7 @@ _RECOMPUTED = re.compile(r"Recomputed .{1,60}? by (the (?:primary )?convention\b
 #: A reason that so many claims of an analysis share is said once, above them.
 _OFTEN = 3
 #: Pictures above this size are embedded as pixels, which are smaller then.
-_LARGE = 400_000
+_LARGE = 1_000_000
 
 
 def page_data(
@@ -404,12 +404,10 @@ def _recomputed(row: Mapping[str, str]) -> str:
     """Show the recomputed number with one digit more than is printed."""
     if not row["recomputed"]:
         return ""
-    ends = [
-        float(row[f"recomputed_{end}"] or row["recomputed"]) for end in ("low", "high")
-    ]
-    shown = list(dict.fromkeys(_digits(row, x) for x in ends))
-    if ends[0] == ends[1]:
-        shown = [_digits(row, float(row["recomputed"]))]
+    ends = (row["recomputed_low"], row["recomputed_high"])
+    if "" in ends or ends[0] == ends[1]:
+        ends = (row["recomputed"],)
+    shown = list(dict.fromkeys(_digits(row, float(end)) for end in ends))
     unit = "" if shown[0].endswith("%") else row["unit"]
     if row["field"] in {"p_value", "test_statistic", "n"}:
         unit = ""
@@ -423,6 +421,8 @@ def _digits(row: Mapping[str, str], x: float) -> str:
         statistic=row["statistic"],
         unit="%" if row["unit"] == "%" else "",
     )
+    if text == "<0.001" and row["relation"] == "<" and x < float(row["value"]) < 0.001:
+        return f"<{row['value']}"
     if row["relation"] not in {"=", "~"} or not row["value"] or not math.isfinite(x):
         return text
     if row["statistic"] in COUNTS and x.is_integer():
@@ -433,7 +433,7 @@ def _digits(row: Mapping[str, str], x: float) -> str:
     exact = round_half_up(x, max(printed.digits, 0) + 1)
     if not any(digit in "123456789" for digit in exact) and x:
         return text
-    return exact + ("%" if row["unit"] == "%" else "")
+    return exact.replace("-", MINUS) + ("%" if row["unit"] == "%" else "")
 
 
 def _groups(study: Mapping, claims: Sequence[dict]) -> list[dict[str, object]]:
@@ -590,9 +590,8 @@ def _steady(
             },
         )
         for row in scenarios:
-            runs = int(row["specifications"])
-            said = _words(row["scenario"]) + (f" ({runs} runs)" if runs > 1 else "")
-            group["scenarios"][said] = None
+            runs = group["scenarios"].get(row["scenario"], 0)
+            group["scenarios"][row["scenario"]] = max(runs, int(row["specifications"]))
         line = group["lines"].setdefault(
             (*place, first["primary_p_value"], p_span),
             {
@@ -607,7 +606,7 @@ def _steady(
             {
                 "name": _words(statistic),
                 "primary": _effect(first, "primary_"),
-                "range": "unchanged" if span == primary else span,
+                "range": "unchanged" if span == primary != "" else span,
             }
         )
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from reanalysis.errors import InputError
@@ -134,6 +134,129 @@ def truncates(value: str, x: float) -> bool:
     if number and (number < 0) != (x < 0):
         return False
     return shown - slack <= abs(x) < shown + step - slack
+
+
+def cut_off(printed: Printed) -> Printed:
+    """Return the interval of true values that give the digits when cut off.
+
+    Truncation leaves the digits up to one whole unit short of the value; a printed
+    zero may stand for either sign. Inequalities and words are returned unchanged.
+    """
+    if printed.relation not in {"=", "~"}:
+        return printed
+    step = Decimal(repr(printed.step))
+    value = Decimal(repr(printed.value))
+    # The far end itself would be printed with the next digit.
+    away = math.nextafter(float(abs(value) + step), 0)
+    if value == 0:
+        low, high = -away, away
+    elif value > 0:
+        low, high = printed.value, away
+    else:
+        low, high = -away, printed.value
+    return replace(printed, low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number or phrase of a printed text, as the columns of a claim take it.
+
+    ``value`` is empty for words. ``part`` says where a number stands in a range
+    (``low`` or ``high``) and is empty otherwise; ``unit`` is ``%`` or empty. The
+    signs for "at most" and "at least" give ``<`` and ``>`` with ``closed`` set.
+    """
+
+    value: str
+    relation: str = "="
+    unit: str = ""
+    part: str = ""
+    closed: bool = False
+
+
+_FIGURE = (
+    r"(?:\d{1,3}(?:[,\u2009\u202f]\d{3})+(?!\d)|\d+)?(?:[.\u00b7]\d+)?(?:e[+-]?\d+)?"
+)
+_RANGE = re.compile(
+    rf"(?P<low>[+\u2212-]?{_FIGURE})\s*(?P<pl>%?)\s*(?:\u2013|-|~|\bto\b)\s*"
+    rf"(?P<high>[+\u2212-]?{_FIGURE})\s*(?P<ph>%|per\s?cent\b)?",
+    re.I,
+)
+_ONE = re.compile(
+    rf"(?P<sign>[<>\u2264\u2265~\u2248\u2243]|=|less than|more than|about|at most|"
+    rf"at least)?\s*(?P<value>(?<![\w.])[+\u2212-]?{_FIGURE})"
+    rf"\s*(?P<percent>%|per\s?cent\b)?",
+    re.I,
+)
+_SIGNS = {
+    "<": ("<", False),
+    "less than": ("<", False),
+    "\u2264": ("<", True),
+    "at most": ("<", True),
+    ">": (">", False),
+    "more than": (">", False),
+    "\u2265": (">", True),
+    "at least": (">", True),
+    "~": ("~", False),
+    "\u2248": ("~", False),
+    "\u2243": ("~", False),
+    "about": ("~", False),
+}
+#: What asterisks stand for where the source gives no other key.
+STARS = {"*": 0.05, "**": 0.01, "***": 0.001, "****": 0.0001}
+_PHRASE = re.compile(
+    r"\b(?:not|non|no|in)[ -]?(?:statistically )?significan\w*|\bn\.?\s?s\.?(?!\w)",
+    re.I,
+)
+
+
+def read(text: str) -> tuple[Reading, ...]:
+    """Return what a printed text says, number by number, in its order.
+
+    Reads per cent, thousands (comma or thin space), signs such as ``<`` and
+    "about", typeset minus and point, ranges such as ``1.6-15.3`` and "9 to 32",
+    asterisks and "not significant". Nothing is guessed beyond the text: digits
+    inside a word (CD19) are no number.
+    """
+    plain = text.strip()
+    stars = re.fullmatch(r"\*{1,4}", plain)
+    if stars:
+        return (Reading(repr(STARS[plain]), "<"),)
+    found: list[tuple[int, Reading]] = []
+    taken: list[tuple[int, int]] = []
+    for match in _RANGE.finditer(plain):
+        low, high = match["low"], match["high"]
+        before = plain[match.start() - 1 : match.start()]
+        if not (_has_digit(low) and _has_digit(high)) or _inside_word(before):
+            continue
+        unit = "%" if match["pl"] or match["ph"] else ""
+        # A hyphen between two numbers separates them; only a second one is a sign.
+        for part, number in (("low", low), ("high", high)):
+            found.append((match.start(part), Reading(_plain(number), "=", unit, part)))
+        taken.append(match.span())
+    for match in _ONE.finditer(plain):
+        at = match.start("value")
+        if not _has_digit(match["value"]) or any(a <= at < b for a, b in taken):
+            continue
+        relation, closed = _SIGNS.get((match["sign"] or "").lower(), ("=", False))
+        unit = "%" if match["percent"] else ""
+        found.append((at, Reading(_plain(match["value"]), relation, unit, "", closed)))
+    found.extend(
+        (match.start(), Reading("", "words")) for match in _PHRASE.finditer(plain)
+    )
+    return tuple(reading for _, reading in sorted(found, key=lambda pair: pair[0]))
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
+
+def _inside_word(before: str) -> bool:
+    return bool(before) and (before.isalnum() or before in "._")
+
+
+def _plain(number: str) -> str:
+    """Return a typeset number as plain digits, its trailing zeros kept."""
+    return re.sub(r"[,\u202f]", "", number.strip().translate(_TYPESET))
 
 
 def round_half_up(x: float, digits: int) -> str:

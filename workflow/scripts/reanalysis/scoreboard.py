@@ -185,7 +185,7 @@ def _tiles(
                 facecolor=fill,
                 edgecolor="#8a8a8a",
                 linewidth=0.4,
-            )  # fmt: skip
+            )
         )
         # Letters as outlines: a thousand texts would take seconds.
         glyph = TextPath((0, 0), letter, size=0.8 * small, prop=font)
@@ -212,7 +212,7 @@ def _tiles(
                 facecolor=ink,
                 edgecolor="none",
                 linewidth=0,
-            )  # fmt: skip
+            )
         )
     axes.set_xlim(0, size[0])
     axes.set_ylim(size[1], 0)
@@ -229,11 +229,12 @@ def caption(claims: Sequence[Mapping]) -> str:
         f"studies, a tile each. {known}.\n"
         "Tiles of a study stand in the order of the key, studies by how many of their "
         "numbers could be tested; the fraction counts those that agree (reproduced, "
-        "reproduced by a named convention, compatible, attainable) among those tested.\n"
+        "reproduced by a named convention, compatible, attainable) among those "
+        "tested.\n"
         "Reproduced is said only of individual or summary data; compatible means that "
         "rebuilt data hold the printed number, which is weaker. Numbers of one study "
-        "depend on each other, and what could not be tested may be what fails: the share "
-        "that agrees is no estimate of how reliable such papers are.\n"
+        "depend on each other, and what could not be tested may be what fails: the "
+        "share that agrees is no estimate of how reliable such papers are.\n"
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,11 @@ from reanalysis.roots import increasing_root
 INF, NAN = math.inf, math.nan
 
 
+#: For what scipy takes milliseconds for: leaving out one patient after another, or
+#: changing a setting, gives the same few tables again and again.
+_once = lru_cache(maxsize=4096)
+
+
 def _check(x1: int, n1: int, x2: int, n2: int) -> None:
     if n1 < 1 or n2 < 1:
         raise MethodError("One of the two groups is empty.")
@@ -49,6 +54,7 @@ def _table(x1: int, n1: int, x2: int, n2: int) -> NDArray[np.int64]:
     return np.array([[x1, n1 - x1], [x2, n2 - x2]])
 
 
+@_once
 def conditional_odds_ratio(x1: int, n1: int, x2: int, n2: int) -> float:
     """Return the conditional maximum likelihood estimate of the odds ratio.
 
@@ -60,6 +66,7 @@ def conditional_odds_ratio(x1: int, n1: int, x2: int, n2: int) -> float:
     return float(odds_ratio(_table(x1, n1, x2, n2)).statistic)
 
 
+@_once
 def conditional_odds_ratio_interval(
     x1: int, n1: int, x2: int, n2: int, conf_level: float = 0.95
 ) -> Interval:
@@ -308,6 +315,7 @@ def _restricted_proportion(
 # Tests
 
 
+@_once
 def fisher(
     x1: int,
     n1: int,
@@ -336,6 +344,7 @@ def fisher(
     return HypothesisTest(", ".join(filter(None, parts)), alternative, p)
 
 
+@_once
 def chi_square(
     x1: int,
     n1: int,

@@ -6,12 +6,13 @@ Without an estimate (a test alone) the p-values are drawn on a logarithmic axis.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet
+from reanalysis.figures.sheet import MARGIN, Sheet, watermark
 from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, PALE, PRINTED
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 NAN = math.nan
 #: Smallest p-value on the axis; smaller ones are an arrow at its edge.
 SMALLEST_P = 1e-4
+#: Between columns, in points.
+_GAP = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ def draw(sheet: Sheet, forest: Forest) -> None:
     for text in forest.legend:
         sheet.paragraph(text, size=sheet.small, color=GREY)
     sheet.y += 2
-    small, gap = sheet.small, 6.0
+    small, gap = sheet.small, _GAP
     columns = _columns(sheet, forest)
     taken = sum(columns) + gap * len(columns)
     label = _label_width(sheet, forest, sheet.inner - taken)
@@ -127,47 +130,63 @@ def draw(sheet: Sheet, forest: Forest) -> None:
 
 
 def _columns(sheet: Sheet, forest: Forest) -> list[float]:
-    """Return the width of each column of text, wrapped where the page is narrow."""
-    count = len(forest.headers)
-    widths = []
-    for number in range(count):
-        texts = [
-            line.cells[number] for line in forest.lines if len(line.cells) > number
-        ]
-        words = forest.headers[number].split(" ")
-        longest = max((sheet.measure(w, sheet.small, "bold") for w in words), default=0)
-        widths.append(
-            max(longest, *(sheet.measure(t, sheet.small, "bold") for t in texts), 10.0)
-        )
-    # What is left after the least a label and a plot need.
-    room = sheet.inner - 6.0 * count - 70 - max(62, 0.22 * sheet.inner)
-    if sum(widths) > room and widths:
-        widest = max(range(count), key=lambda i: widths[i])
-        least = max(
-            sheet.measure(word, sheet.small, "bold")
-            for line in forest.lines
-            if len(line.cells) > widest
-            for text in (line.cells[widest], forest.headers[widest])
-            for word in text.split(" ")
-        )
-        others = sum(widths) - widths[widest]
-        widths[widest] = min(widths[widest], max(least + 0.5, room - others))
-    return [w + 0.5 for w in widths]
+    """Return the width of each column of text, wrapped where the page is narrow.
+
+    What is left after a fair share for labels and plot goes to the columns; as long
+    as they need more, the one is narrowed that saves most per cell broken in two.
+    """
+    columns = [
+        [forest.headers[i], *(c.cells[i] for c in forest.lines if len(c.cells) > i)]
+        for i in range(len(forest.headers))
+    ]
+    needs = [
+        sorted({sheet.measure(t, sheet.small, "bold") for t in texts}, reverse=True)
+        for texts in columns
+    ]
+    least = [
+        max(sheet.measure(w, sheet.small, "bold") for t in texts for w in t.split(" "))
+        for texts in columns
+    ]
+    label = min(_wanted(sheet, forest), max(64.0, 0.24 * sheet.inner))
+    plot = max(50.0, 0.2 * sheet.inner)
+    room = sheet.inner - label - plot - _GAP * (len(columns) + 1)
+    widths = [need[0] for need in needs]
+    while sum(widths) > room:
+        choices = []
+        for i, texts in enumerate(columns):
+            if widths[i] <= least[i]:
+                continue
+            below = next((n for n in needs[i] if n < widths[i]), least[i])
+            target = max(below, least[i])
+            broken = sum(sheet.measure(t, sheet.small, "bold") > target for t in texts)
+            choices.append(((widths[i] - target) / broken, i, target))
+        if not choices:
+            break
+        _, i, target = max(choices)
+        widths[i] = target
+    return [max(w, 8.0) + 0.5 for w in widths]
 
 
-def _label_width(sheet: Sheet, forest: Forest, room: float) -> float:
-    wanted = max(
+def _wanted(sheet: Sheet, forest: Forest) -> float:
+    """Return the width of the longest label."""
+    return max(
         (
             sheet.measure(
                 line.label, sheet.small, "bold" if line.role == "primary" else "normal"
             )
-            + 4.5
+            + 5
             for line in forest.lines
             if line.role != "heading"
         ),
         default=30.0,
     )
-    return min(wanted, max(0.56 * room, room - 0.5 * sheet.width))
+
+
+def _label_width(sheet: Sheet, forest: Forest, room: float) -> float:
+    """Return the width of the labels; the plot takes the rest, within reason."""
+    least = max(40.0, 0.44 * room)
+    most = 0.5 * sheet.width
+    return min(_wanted(sheet, forest), max(room - most, room - least))
 
 
 def _header(
@@ -201,32 +220,25 @@ def _limits(forest: Forest) -> tuple[float, float]:
         p = [
             x
             for line in forest.lines
-            for x in (line.p_value, line.printed, line.low, *line.spread)
+            for x in (line.p_value, line.printed, *line.spread, *_range(line))
             if 0 < x <= 1
         ]
         low = max(min([*p, 0.02]), SMALLEST_P)
         return (max(low / 1.6, SMALLEST_P / 1.6), 1.0)
     log = forest.scale == "log"
-    near, far = [], []
-    for line in forest.lines:
-        near += [line.estimate, line.printed, *line.spread]
-        (near if line.role == "range" else far).extend((line.low, line.high))
+    near = [x for line in forest.lines for x in (line.estimate, line.printed)]
+    near += [x for line in forest.lines for x in line.spread]
+    near += [e for line in forest.lines if line.role == "range" for e in _ends(line)]
+    limits = [_ends(line) for line in forest.lines if line.role != "range"]
     near = _usable([*near, forest.neutral], log)
-    far = _usable(far, log)
+    near += _ordinary(limits, log)
     if not near:
-        near = far or [0.5, 2.0]
+        near = [0.5, 2.0] if log else [0.0, 1.0]
     low, high = min(near), max(near)
     if log:
-        reach = 40.0
-        low, high = (
-            max(min([*far, low]), low / reach),
-            min(max([*far, high]), high * reach),
-        )
         if high / low < 1.5:
             low, high = low / 1.3, high * 1.3
         return low / 1.08, high * 1.08
-    reach = 2.5 * max(high - low, abs(high), abs(low), 1e-12)
-    low, high = max(min([*far, low]), low - reach), min(max([*far, high]), high + reach)
     if forest.scale == "percent":
         bottom, top = _value(forest, low), _value(forest, high)
         if bottom >= 0 and top <= 100:
@@ -235,6 +247,24 @@ def _limits(forest: Forest) -> tuple[float, float]:
         return bottom - room, top + room
     room = 0.05 * (high - low) or 0.5
     return low - room, high + room
+
+
+def _range(line: Line) -> tuple[float, ...]:
+    return _ends(line) if line.role == "range" else ()
+
+
+def _ends(line: Line) -> tuple[float, float]:
+    return line.low, line.high
+
+
+def _ordinary(limits: Sequence[tuple[float, float]], log: bool) -> list[float]:
+    """Return the ends of intervals, without those of intervals far wider than most."""
+    known = [_usable(ends, log) for ends in limits]
+    whole = [ends for ends in known if len(ends) == 2]
+    widths = [math.log(b / a) if log else b - a for a, b in whole]
+    most = 3 * sorted(widths)[len(widths) // 2] if widths else math.inf
+    inside = [e for e, width in zip(whole, widths, strict=True) if width <= most]
+    return [x for ends in inside for x in ends]
 
 
 def _usable(values: Sequence[float], log: bool) -> list[float]:
@@ -258,7 +288,7 @@ def _ticks(
                 ticks, (sheet.measure(x, sheet.small) / 2 for x in texts), strict=True
             )
         ]
-        if all(b[0] - a[1] > 3 for a, b in zip(edges, edges[1:], strict=False)):
+        if all(b[0] - a[1] > 3 for a, b in pairwise(edges)):
             return ticks
     return ticks[:1]
 
@@ -285,6 +315,7 @@ def _marks(
 ) -> None:
     observed = forest.kind not in NOT_OBSERVED
     color = sheet.look.palette[0]
+    watermark(axes, forest.kind, sheet.look)
     low, high = limits
     p_scale = forest.scale == "p"
     if forest.scale in ("log", "p"):
@@ -292,15 +323,10 @@ def _marks(
         axes.minorticks_off()
     axes.set_xlim(low, high)
     axes.set_ylim(height, 0)
-    line_at = 0.05 if p_scale else _value(forest, forest.neutral)
-    if low < line_at < high:
-        axes.plot([line_at, line_at], [0, height], color=GREY, lw=0.7)
-    if not observed:
-        axes.text(
-            0.5, 0.985, forest.kind, transform=axes.transAxes, ha="center", va="top",
-            color=GREY, fontsize=sheet.size, fontweight="bold", fontstyle="italic",
-            alpha=0.55, zorder=0,
-        )  # fmt: skip
+    neutral = 0.05 if p_scale else _value(forest, forest.neutral)
+    for top, bottom, _ in _parts(forest, rows, height):
+        if low < neutral < high:
+            axes.plot([neutral, neutral], [top, bottom], color=GREY, lw=0.7)
     for line, y in zip(forest.lines, rows, strict=True):
         if line.role == "heading":
             continue
@@ -336,7 +362,12 @@ def _one(
                 markeredgewidth=1,
             )  # fmt: skip
         return
-    if not math.isnan(low) and not math.isnan(high) and forest.scale != "p":
+    # A limit that is not reached lies beyond the axis.
+    if math.isnan(high) and not math.isnan(low):
+        high = math.inf
+    elif math.isnan(low) and not math.isnan(high):
+        low = -math.inf
+    if not math.isnan(low) and forest.scale != "p":
         a, b = max(low, limits[0]), min(high, limits[1])
         if a <= b:
             dashes = "-" if observed and line.role != "printed" else (0, (2.5, 1.2))
@@ -394,20 +425,25 @@ def _printed_line(
     limits: tuple[float, float],
 ) -> None:
     """Draw the printed value of a block through the rows it is to be held against."""
-    starts = [i for i, line in enumerate(forest.lines) if line.role == "heading"] or [
-        -1
-    ]
-    ends = [*starts[1:], len(forest.lines)]
-    for start, end in zip(starts, ends, strict=True):
-        for line in forest.lines[start + 1 : end]:
+    for top, bottom, lines in _parts(forest, rows, height):
+        for line in lines:
             x = line.p_value if forest.scale == "p" else _value(forest, line.estimate)
-            if line.role != "printed" or not limits[0] <= x <= limits[1]:
-                continue
-            top = rows[start] + 5 if start >= 0 else 0.0
-            bottom = rows[end] - 6 if end < len(rows) else height
-            axes.plot(
-                [x, x], [top, bottom], color=PRINTED, lw=0.7, ls=(0, (1, 1.6)), zorder=1
-            )
+            if line.role == "printed" and limits[0] <= x <= limits[1]:
+                axes.plot(
+                    [x, x], [top, bottom], color=PRINTED, lw=0.7, ls=(0, (1, 1.6)),
+                    zorder=1,
+                )  # fmt: skip
+
+
+def _parts(
+    forest: Forest, rows: Sequence[float], height: float
+) -> Iterator[tuple[float, float, Sequence[Line]]]:
+    """Yield top, bottom and lines of each block between headings."""
+    heads = [i for i, line in enumerate(forest.lines) if line.role == "heading"] or [-1]
+    for start, end in pairwise([*heads, len(forest.lines)]):
+        top = rows[start] + 5 if start >= 0 else 0.0
+        bottom = rows[end] - 6 if end < len(rows) else height
+        yield top, bottom, forest.lines[start + 1 : end]
 
 
 def _record(sheet: Sheet, forest: Forest, line: Line) -> None:

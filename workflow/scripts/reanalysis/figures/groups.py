@@ -29,7 +29,7 @@ def draw(
     drawn, slots = [], []
     for place, name in enumerate(names):
         found = [value for group, value in values if not groups or group == name]
-        slots.append((place, f"{name} (n={len(found)})".strip()))
+        slots.append((place, name, len(found)))
         if found:
             drawn.append(
                 Cloud(

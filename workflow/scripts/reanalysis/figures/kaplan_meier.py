@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reanalysis.figures.scales import tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet, series_key
+from reanalysis.figures.sheet import MARGIN, Sheet, series_key, watermark
 from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, PRINTED, Series
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def draw(sheet: Sheet, panel: Survival) -> None:
 
 
 def _height(sheet: Sheet) -> float:
-    return min(max(0.52 * sheet.inner, 118.0), 210.0)
+    return min(max(0.52 * sheet.inner, 118.0), 230.0)
 
 
 def _head(sheet: Sheet, panel: Survival, looks: Mapping[str, Series]) -> None:
@@ -160,12 +160,7 @@ def _curves(
     sheet: Sheet,
 ) -> None:
     observed = panel.kind not in NOT_OBSERVED
-    if not observed:
-        axes.text(
-            0.98, 0.97, panel.kind, transform=axes.transAxes, ha="right", va="top",
-            color=GREY, fontsize=1.3 * sheet.size, fontweight="bold", alpha=0.75,
-            fontstyle="italic",
-        )  # fmt: skip
+    watermark(axes, panel.kind, sheet.look)
     reached = [m for m in panel.medians.values() if m == m and m <= last]
     if reached:
         axes.plot([0, max(reached)], [50, 50], color=GREY, lw=0.6, ls=(0, (2, 2)))

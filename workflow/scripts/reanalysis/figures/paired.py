@@ -10,8 +10,8 @@ import numpy as np
 
 from reanalysis.figures.points import height_of, left_margin, value_ticks
 from reanalysis.figures.scales import tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet
-from reanalysis.figures.style import GREY, INK, NOT_OBSERVED
+from reanalysis.figures.sheet import MARGIN, Sheet, watermark
+from reanalysis.figures.style import INK, NOT_OBSERVED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,11 @@ def draw(
     if len(groups) == 1:
         width = min(room, 200.0)
     heads = [
-        sheet.wrap(f"{g.name} (n={len(g.before)})".strip(), width, most=3)
+        sheet.wrap(
+            f"{g.name} (n={len(g.before)})" if g.name else f"n={len(g.before)}",
+            width,
+            most=3,
+        )
         for g in groups
     ]
     depth = max(map(len, heads))
@@ -133,6 +137,7 @@ def _lines(
     first: bool,
 ) -> None:
     observed = kind not in NOT_OBSERVED
+    watermark(axes, kind, sheet.look)
     faint = 0.85 if len(group.before) <= 40 else 0.45
     for direction, number in _DIRECTIONS:
         moved = group.moved(direction)
@@ -150,12 +155,6 @@ def _lines(
         axes.plot(
             [at - 0.11, at + 0.11], [middle, middle], color=INK, lw=2.2, zorder=5,
             solid_capstyle="butt",
-        )  # fmt: skip
-    if not observed:
-        axes.text(
-            0.5, 0.98, kind, transform=axes.transAxes, ha="center", va="top",
-            color=GREY, fontsize=1.3 * sheet.size, fontweight="bold", fontstyle="italic",
-            alpha=0.75,
         )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_ylim(*limits)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reanalysis.figures.scales import linear_ticks, tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet, series_key
-from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, Series
+from reanalysis.figures.sheet import MARGIN, Sheet, series_key, watermark
+from reanalysis.figures.style import INK, NOT_OBSERVED, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,17 +35,17 @@ def spread(cloud: Cloud, low: float, high: float) -> np.ndarray:
     """Return the horizontal places of the points: near ones stand side by side."""
     order = np.argsort(cloud.values, kind="stable")
     near = 0.022 * ((high - low) or 1.0)
-    step = min(cloud.width / 9, 0.05)
-    places = np.zeros(len(order))
-    run: list[int] = []
-    for index in order:
-        if run and cloud.values[index] - cloud.values[run[0]] > near:
-            run = []
-        side = (len(run) + 1) // 2 * (1 if len(run) % 2 else -1)
-        limit = cloud.width / 2.4
-        places[index] = max(-limit, min(limit, side * step))
-        run.append(index)
-    return cloud.place + places
+    rank = np.zeros(len(order))
+    first = count = 0
+    for place, index in enumerate(order):
+        if cloud.values[index] - cloud.values[order[first]] > near:
+            first, count = place, 0
+        rank[index] = count
+        count += 1
+    side = np.where(rank % 2 == 1, -1, 1) * np.ceil(rank / 2)
+    # As far apart as the fullest row allows.
+    step = min(cloud.width / 9, 0.05, cloud.width / 2.2 / max(side.max(), 1.0))
+    return cloud.place + side * step
 
 
 def quartiles(values: np.ndarray) -> dict[str, float]:
@@ -107,7 +107,7 @@ def clouds(
     axis: str,
     kind: str,
     drawn: Sequence[Cloud],
-    slots: Sequence[tuple[float, str]],
+    slots: Sequence[tuple[float, str, int]],
     slots_axis: str = "",
     means: bool = False,
 ) -> None:
@@ -132,12 +132,25 @@ def clouds(
     for number, line in enumerate(lines):
         sheet.vertical(MARGIN + number * sheet.line_height(), top + height / 2, line)
     sheet.y = top + height + 5
-    slot = width / (last - first)
-    wrapped = [sheet.wrap(name, slot - 4, sheet.small, most=4) for _, name in slots]
-    for (place, _), names in zip(slots, wrapped, strict=True):
-        x = left + width * (place - first) / (last - first)
-        sheet.text(x, sheet.y, names, size=sheet.small, align="center")
-    sheet.y += max(map(len, wrapped)) * sheet.line_height(sheet.small)
+    room = width / (last - first) - 4
+    centres = [left + width * (place - first) / (last - first) for place, *_ in slots]
+    words = (word for _, name, _ in slots for word in name.split(" "))
+    if max(sheet.measure(word, sheet.small) for word in words) > room:
+        # Names too long for their slots read upwards.
+        turned = [
+            sheet.wrap(f"{s} (n={n})", 0.6 * height, sheet.small) for _, s, n in slots
+        ]
+        for x, lines_of in zip(centres, turned, strict=True):
+            sheet.upright(x, sheet.y, lines_of, sheet.small)
+        sheet.y += 4 + max(sheet.measure(t, sheet.small) for ts in turned for t in ts)
+    else:
+        names = [
+            [*(sheet.wrap(s, room, sheet.small, most=4) if s else []), f"n={n}"]
+            for _, s, n in slots
+        ]
+        for x, lines_of in zip(centres, names, strict=True):
+            sheet.text(x, sheet.y, lines_of, size=sheet.small, align="center")
+        sheet.y += max(map(len, names)) * sheet.line_height(sheet.small)
     if slots_axis:
         lines = sheet.wrap(slots_axis, width)
         sheet.y = sheet.text(left + width / 2, sheet.y, lines, align="center")
@@ -154,6 +167,7 @@ def _clouds(
     ends: tuple[float, float],
 ) -> None:
     observed = kind not in NOT_OBSERVED
+    watermark(axes, kind, sheet.look)
     for cloud in drawn:
         look, half = cloud.look, cloud.width / 2
         if len(cloud.values) >= FEWEST:
@@ -178,14 +192,9 @@ def _clouds(
         )
         axes.plot(
             spread(cloud, *limits), cloud.values, ls="none", marker=look.marker,
-            markersize=3.2, markerfacecolor=(look.color, 0.55) if observed else "white",
+            markersize=3.2 if len(cloud.values) <= 100 else 2.0,
+            markerfacecolor=(look.color, 0.55) if observed else "white",
             markeredgecolor=look.color, markeredgewidth=0.5, clip_on=False,
-        )  # fmt: skip
-    if not observed:
-        axes.text(
-            0.98, 0.98, kind, transform=axes.transAxes, ha="right", va="top",
-            color=GREY, fontsize=1.3 * sheet.size, fontweight="bold", fontstyle="italic",
-            alpha=0.75,
         )  # fmt: skip
     axes.set_xlim(*ends)
     axes.set_ylim(*limits)

@@ -24,6 +24,8 @@ def linear_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Return at most ``most`` round numbers of a logarithmic scale."""
+    if high / low < 6:
+        return [t for t in linear_ticks(low, high, most) if t > 0]
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in ((1, 2, 5), (1, 3), (1,)):
         ticks = [

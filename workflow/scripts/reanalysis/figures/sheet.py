@@ -16,7 +16,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from reanalysis.figures.style import GREY, INK, Look
+from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 POINTS_PER_MM = 72 / 25.4
 MARGIN = 4.0
 LEADING = 1.3
+_TIED = "\N{NO-BREAK SPACE}"
 
 #: Columns of the csv beside a figure: what was drawn, one row per mark.
 DRAWN = (
@@ -151,7 +152,7 @@ class Sheet:
         return lines or [""]
 
     def _fitting(self, word: str, width: float, size: float | None, weight: str) -> str:
-        """Return the longest start of a word that fits, broken at a mark if possible."""
+        """Return the longest start of a word that fits, cut at a mark if possible."""
         n = 1
         while n < len(word) and self.measure(word[: n + 1], size, weight) <= width:
             n += 1
@@ -190,6 +191,15 @@ class Sheet:
             _Text(x, y, line, self.size, INK, "normal", "center", "normal", 90.0)
         )
 
+    def upright(self, x: float, y: float, lines: Sequence[str], size: float) -> None:
+        """Place lines that read upwards, their ends at ``y``, centred on ``x``."""
+        x -= len(lines) * self.line_height(size) / 2
+        for line in lines:
+            self._texts.append(
+                _Text(x, y, line, size, INK, "normal", "top", "normal", 90.0)
+            )
+            x += self.line_height(size)
+
     def paragraph(
         self, text: str, *, indent: float = 0.0, most: int = 99, **looks: object
     ) -> None:
@@ -218,7 +228,13 @@ class Sheet:
 
     def note(self, element: str, **cells: object) -> None:
         """Record a mark for the csv of drawn numbers."""
-        self.drawn.append({**dict.fromkeys(DRAWN, ""), "element": element, **cells})
+        plain = {
+            name: cell.replace("\N{NO-BREAK SPACE}", " ")
+            if isinstance(cell, str)
+            else cell
+            for name, cell in cells.items()
+        }
+        self.drawn.append({**dict.fromkeys(DRAWN, ""), "element": element, **plain})
 
     def figure(self) -> Figure:
         """Return the drawn figure."""
@@ -249,7 +265,7 @@ class Sheet:
                     fontproperties=_font(self.look.font, t.size, t.weight),
                     rotation=t.rotation,
                     ha="left",
-                    va="center",
+                    va=t.align,
                 )
                 continue
             # The baseline of a line of text lies at four fifths of its height.
@@ -293,9 +309,32 @@ def rendered(figure: Figure, look: Look, title: str = "") -> dict[str, bytes]:
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())
     Image.fromarray(pixels).convert("RGB").save(
-        png, format="png", dpi=(look.dpi, look.dpi), compress_type=3
+        png, format="png", dpi=(look.dpi, look.dpi), compress_level=3
     )
     return {"pdf": pdf.getvalue(), "svg": svg.getvalue(), "png": png.getvalue()}
+
+
+def watermark(axes: Axes, kind: str, look: Look) -> None:
+    """Write the kind of data that was never observed large and pale behind a plot."""
+    if kind not in NOT_OBSERVED:
+        return
+    box = axes.get_position()
+    page = axes.figure.get_size_inches() * 72
+    width, height = box.width * page[0], box.height * page[1]
+    letters = _width(kind, look.font, 1.0, "bold")
+    axes.text(
+        0.5,
+        0.5,
+        kind,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=min(0.85 * width / letters, 0.75 * height, 3.2 * look.font_size),
+        fontweight="bold",
+        color="#e3e3e3",
+        zorder=0,
+        gid="watermark",
+    )
 
 
 def notice(sheet: Sheet, title: str, text: str) -> None:

@@ -56,7 +56,7 @@ def draw(
         axis=axis,
         kind=kind,
         drawn=drawn,
-        slots=[(i, f"{visit} (n={counts[visit]})") for i, visit in enumerate(visits)],
+        slots=[(i, visit, counts[visit]) for i, visit in enumerate(visits)],
         slots_axis=visit_axis,
     )
 

@@ -19,18 +19,17 @@ import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
 from ..errors import MethodError
-from ..partial_likelihood import (
+from ..hazard_ratios import (
     ChiSquare,
     Fit,
-    PartialLikelihood,
     check_estimable,
     likelihood_ratio_and_score_tests,
     maximise,
-    partial_likelihood,
     profile_limits,
     sandwich,
     wald_test,
 )
+from ..partial_likelihood import PartialLikelihood, partial_likelihood
 from ..results import NAN, Estimate
 from ..sample import Sample
 

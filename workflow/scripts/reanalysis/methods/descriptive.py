@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from scipy.special import stdtrit
 
 from reanalysis.errors import MethodError
 from reanalysis.results import NAN, Estimate
+from reanalysis.roots import increasing_root
 from reanalysis.sample import Sample
 
 #: Quantile definitions of Hyndman and Fan (1996) by their number in R.
@@ -135,7 +137,8 @@ def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
 
     ``options.statistics`` restricts the rows to the statistics named.
     """
-    rows = _summary(sample) if sample.kind == "summary" else _all(sample, settings)
+    read = _summary if sample.kind == "summary" else _all
+    rows = read(sample, settings)
     wanted = sample.options.get("statistics")
     return [row for row in rows if not wanted or row.statistic in wanted]
 
@@ -312,11 +315,11 @@ def _left_over(frame: pd.DataFrame, settings: Mapping[str, object]) -> list[Esti
     return [row, replace(row, statistic="percent_reduction", estimate=100 - left)]
 
 
-def _summary(sample: Sample) -> list[Estimate]:
+def _summary(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
     """Pass printed numbers on with their rounding, and give the shares they imply.
 
     Lines of one visit and category are also put together over the groups: counts
-    are added, means weighted by n.
+    are added, means weighted by n, squares about the common mean added.
     """
     rows = sample.rows
     found: list[Estimate] = []
@@ -334,7 +337,7 @@ def _summary(sample: Sample) -> list[Estimate]:
     for part in together:
         # More than one line of a group would count its patients twice.
         if sorted(part["group"]) == sorted(sample.groups):
-            pooled = _pool(part)
+            pooled = _pool(part, str(settings["sd_divisor"]))
             place = _place(part.iloc[0].to_dict(), sample)
             found += [replace(row, **place) for row in _line(pooled, sample)]
     return found
@@ -350,8 +353,8 @@ def _place(line: Mapping[str, object], sample: Sample) -> dict[str, object]:
     }
 
 
-def _pool(part: pd.DataFrame) -> dict[str, object]:
-    """Put the groups' printed lines together: totals and the weighted mean."""
+def _pool(part: pd.DataFrame, sd_divisor: str) -> dict[str, object]:
+    """Put the groups' printed lines together: totals, weighted mean, common SD."""
     n = part["n"].sum()
     pooled: dict[str, object] = {"n": n}
     if "count" in part:
@@ -360,7 +363,45 @@ def _pool(part: pd.DataFrame) -> dict[str, object]:
         for name in ("mean", "mean_low", "mean_high"):
             if name in part:
                 pooled[name] = (part[name] * part["n"]).sum(skipna=False) / n
+        if "sd" in part:
+            pooled |= _common_sd(part, 0 if sd_divisor == "n" else 1)
     return pooled
+
+
+def _common_sd(part: pd.DataFrame, less: int) -> dict[str, float]:
+    """Return the SD of all values together, with its range over the rounding.
+
+    The sum of squares is that within the groups plus that of their means about the
+    common mean; ``less`` is what the divisors lack to n.
+    """
+    n = part["n"].to_numpy(dtype=float)
+    mean, low, high = _spread(part, "mean")
+    sd, sd_low, sd_high = np.where(n > less, np.maximum(_spread(part, "sd"), 0), 0)
+    if n.sum() <= less or np.isnan([mean, low, high, sd, sd_low, sd_high]).any():
+        return {}
+
+    def common(means: np.ndarray, sds: np.ndarray) -> float:
+        apart = means - n @ means / n.sum()
+        squares = (n - less) @ sds**2 + n @ apart**2
+        return math.sqrt(squares / (n.sum() - less))
+
+    # The means lie farthest apart in a corner of their box, and closest together
+    # where each is as near as it can be to one point.
+    point = increasing_root(
+        lambda c: np.array(n @ (c - np.clip(c, low, high))), low.min(), high.max()
+    )
+    corners = product(*zip(low, high, strict=True))
+    return {
+        "sd": common(mean, sd),
+        "sd_low": common(np.clip(point, low, high), sd_low),
+        "sd_high": max(common(np.array(corner), sd_high) for corner in corners),
+    }
+
+
+def _spread(part: pd.DataFrame, role: str) -> np.ndarray:
+    """Return a printed number and its rounding interval by group, (3, groups)."""
+    lines = part.to_dict("records")
+    return np.array([_printed(line, role) for line in lines]).T
 
 
 def _line(line: Mapping[str, object], sample: Sample) -> Iterator[Estimate]:

@@ -24,18 +24,20 @@ from reanalysis.location import (
     Floats,
     Interval,
     RankTest,
-    TTest,
     adjusted_p_values,
     decimal,
     hodges_lehmann,
     hodges_lehmann_shift,
     kruskal_wallis_test,
     mann_whitney_test,
+    sign_test,
+    signed_rank_test,
+)
+from reanalysis.means import (
+    TTest,
     moments,
     one_sample_t,
     pooled_sd,
-    sign_test,
-    signed_rank_test,
     standardized_difference,
     two_sample_t,
 )

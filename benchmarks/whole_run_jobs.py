@@ -1,0 +1,77 @@
+"""Every job's function called in one process, in the order the workflow would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import check
+import collect
+import compare
+import estimate
+import overview
+import report
+from reanalysis.config import find_studies, method_settings
+from reanalysis.plan import METHODS, analyses_of, figures_of
+from reanalysis.presentation import present
+
+
+def run_jobs(config: dict, work: Path) -> None:
+    """Write the results of a run below ``work``."""
+    studies = find_studies(config)
+    tables = ("estimates", "claims", "checks", "sensitivity", "requests")
+    parts: dict[str, list[str]] = {table: [] for table in tables}
+    drawn_all, checked_all, figures_all = [], [], {}
+    for study, folders in studies.items():
+        plan = analyses_of(folders)
+        used = {a["method"] for a in plan.values() if not a["awaited"]}
+        folder = work / "work" / study
+        checked = str(work / "checked" / f"{study}.json")
+        check.check(folders, study, checked)
+        families, drawn = [], []
+        for method in METHODS:
+            if method in used:
+                families.append(str(folder / f"{method}.csv"))
+                drawn.append(str(folder / f"{method}.json"))
+                settings = method_settings(config, method)
+                estimate.estimate(checked, method, settings, families[-1], drawn[-1])
+        written = {table: str(folder / f"{table}.csv") for table in tables}
+        compare.compare(
+            checked,
+            families,
+            written["estimates"],
+            written["claims"],
+            written["checks"],
+            written["sensitivity"],
+            written["requests"],
+        )
+        figures = figures_of(plan)
+        present(
+            checked=checked,
+            drawn=drawn,
+            estimates=written["estimates"],
+            claims=written["claims"],
+            sensitivity=written["sensitivity"],
+            study=study,
+            figures=figures,
+            looks=config["figures"],
+            figure_folder=str(work / "figures" / study),
+            table_folder=str(work / "tables" / study),
+        )
+        for table in tables:
+            parts[table].append(written[table])
+        drawn_all += drawn
+        checked_all.append(checked)
+        figures_all[study] = figures
+    outputs = {table: str(work / f"{table}.csv") for table in tables}
+    collect.collect(parts, outputs)
+    scoreboard = str(work / "figures" / "overview" / "scoreboard.png")
+    overview.overview(outputs["claims"], config["figures"], scoreboard)
+    report.report(
+        checked=checked_all,
+        drawn=drawn_all,
+        tables=list(outputs.values()),
+        figure_folder=str(work / "figures"),
+        title=config["report"]["title"],
+        studies=figures_all,
+        output=str(work / "report" / "index.html"),
+    )

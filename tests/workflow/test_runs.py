@@ -1,0 +1,119 @@
+"""What a run does, what a second one repeats, and the ways to look at it."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+from projects import different
+
+OTHERS = {"all", "collect", "finish", "overview", "record", "write_report"}
+KINDS = {".csv", ".svg", ".png", ".html", ".pdf", ".txt", ".json", ".yaml"}
+
+
+def test_a_clean_run_leaves_everything(finished):
+    project, outcome = finished
+    assert "Traceback" not in outcome.output
+    assert "    input: " not in outcome.output, "progress, not the input of every job"
+    with open(project.results / "claims.csv", encoding="utf-8", newline="") as handle:
+        claims = list(csv.DictReader(handle))
+    assert [c["verdict"] for c in claims if c["claim_id"] != "C3"] == ["reproduced"] * 4
+    found = {path.suffix for path in project.results.rglob("*.*") if path.is_file()}
+    assert found >= KINDS
+    stem = project.results / "figures" / "first" / "survival_cox"
+    for ending in ("pdf", "svg", "png", "csv", "txt"):
+        assert stem.with_suffix(f".{ending}").stat().st_size > 0
+    status = (project.results / "status.txt").read_text(encoding="utf-8")
+    assert status == "6 claims: 4 reproduced, 2 context\n"
+    record = json.loads((project.results / "provenance.json").read_text("utf-8"))
+    assert set(record["inputs_sha256"]) == {"first", "second"}
+    assert not list(project.results.rglob("*.partial"))
+
+
+def test_a_second_run_does_nothing(finished):
+    outcome = finished[0].run()
+    assert outcome.code == 0
+    assert "Nothing to be done" in outcome.output
+
+
+def test_the_same_bytes_elsewhere_on_one_core(finished, tmp_path):
+    other = finished[0].copy(tmp_path / "a folder elsewhere", results=False)
+    outcome = other.run("--cores", "1", PYTHONHASHSEED="7", TZ="Asia/Tokyo", LANG="C")
+    assert outcome.code == 0, outcome.output
+    assert different(finished[0].results, other.results) == []
+
+
+def test_a_changed_setting_reruns_what_depends_on_it(project):
+    config = (project.folder / "config.yaml").read_text(encoding="utf-8")
+    old = "    p_value: exact\n    # Continuity"
+    assert old in config
+    project.edit("config.yaml", old, old.replace("exact", "normal"))
+    expected = {"wilcoxon/first", "compare/first", "present_first", *OTHERS}
+    assert set(project.planned()) == expected
+    before = (project.results / "work/first/cox.csv").stat().st_mtime_ns
+    outcome = project.run()
+    assert outcome.code == 0, outcome.output
+    assert (project.results / "work/first/cox.csv").stat().st_mtime_ns == before
+    with open(project.results / "estimates.csv", encoding="utf-8", newline="") as rows:
+        primary = [r for r in csv.DictReader(rows) if r["scenario"] == "primary"]
+    used = [r["convention"] for r in primary if r["method"] == "wilcoxon"]
+    assert used
+    assert all("p value normal" in convention for convention in used)
+    assert project.planned() == []
+
+
+def test_a_setting_of_the_looks_redraws_only(project):
+    project.edit("config.yaml", "dpi: 300", "dpi: 150")
+    assert set(project.planned()) == {
+        *("all", "finish", "overview", "record", "write_report"),
+        *("present_first", "present_second"),
+    }
+
+
+def test_an_edited_estimator_reruns_its_results(project):
+    module = "workflow/scripts/reanalysis/methods/cox.py"
+    path = project.folder / module
+    path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    jobs = set(project.planned())
+    assert {"cox/first", "compare/first"} <= jobs
+    assert not {job for job in jobs if job.startswith(("wilcoxon", "tables", "check"))}
+
+
+def test_edited_rows_rerun_their_study_alone(project):
+    project.edit("data/first/patients.csv", "P12,S,60", "P12,S,61")
+    jobs = set(project.planned())
+    assert {"check/first", "cox/first", "tables/first", "collect"} <= jobs
+    assert not {job for job in jobs if "second" in job}
+
+
+def test_an_overlay_has_a_run_of_its_own(project):
+    times = {p: p.stat().st_mtime_ns for p in project.results.rglob("*.csv")}
+    project.write("mine.yaml", "studies: [second]\nconf_level: 0.9\n")
+    outcome = project.run("--configfile", "mine.yaml")
+    assert outcome.code == 0, outcome.output
+    assert times == {p: p.stat().st_mtime_ns for p in project.results.rglob("*.csv")}
+    mine = project.folder / "results" / "mine"
+    assert (mine / "report" / "index.html").exists()
+    assert "conf_level: 0.9\n" in (mine / "config.yaml").read_text(encoding="utf-8")
+    assert "Nothing to be done" in project.run().output
+
+
+def test_one_figure_by_its_name(project):
+    figure = "results/primary/figures/first/age.pdf"
+    (project.folder / figure).unlink()
+    (project.results / "status.txt").unlink()
+    outcome = project.run(figure)
+    assert outcome.code == 0, outcome.output
+    assert (project.folder / figure).exists()
+    assert not (project.results / "status.txt").exists()
+
+
+def test_graph_and_report_of_snakemake(project):
+    graph = project.run("--dag")
+    assert graph.code == 0
+    assert "digraph" in graph.output
+    outcome = project.run("--report", "report.html")
+    assert outcome.code == 0, outcome.output
+    page = (project.folder / "report.html").read_text(encoding="utf-8")
+    assert "1 Overview" in page
+    assert "2 Studies" in page
