@@ -145,26 +145,46 @@ class PartialLikelihood:
     scale: np.ndarray
     tied: TiedSets | None = None
     mass: np.ndarray = field(init=False)
-    event_weight: np.ndarray = field(init=False)
+    pattern: np.ndarray = field(init=False)
+    held: np.ndarray = field(init=False)
+    lost: np.ndarray = field(init=False)
+    died: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        """Weigh the deaths, by slot and by row."""
+        """Weigh the deaths of the slots, and add up rows that are alike.
+
+        Groups and few covariates leave far fewer patterns than rows: ``pattern``
+        (m, p), what each holds of a slot's sum in ``held`` (slots, m), its deaths
+        in ``lost`` (slots, m) and their weight over all slots in ``died`` (m,).
+        """
+        pattern, kind = np.unique(self.x, axis=0, return_inverse=True)
+        kind = kind.ravel()
+        order = np.argsort(kind, kind="stable")
+        starts = np.searchsorted(kind[order], np.arange(len(pattern)))
+
+        def added(by_row: np.ndarray) -> np.ndarray:
+            return np.add.reduceat(by_row[..., order], starts, axis=-1)
+
         object.__setattr__(self, "mass", self.deaths @ self.weight)
-        object.__setattr__(self, "event_weight", self.weight * self.deaths.sum(axis=0))
+        object.__setattr__(self, "pattern", pattern)
+        object.__setattr__(self, "held", added(self.share * self.weight))
+        object.__setattr__(self, "lost", added(self.deaths))
+        died = self.weight * self.deaths.sum(axis=0)
+        object.__setattr__(self, "died", added(died))
 
     def evaluate(self, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return log likelihood, score (p,) and information (p, p) at ``beta``."""
-        eta = self.x @ beta
+        eta = self.pattern @ beta
         eta = eta - eta.real.max()
-        terms = self.share * (self.weight * np.exp(eta))
+        terms = self.held * np.exp(eta)
         sums = terms.sum(axis=1)
-        value = self.event_weight @ eta - self.mass @ np.log(sums)
+        value = self.died @ eta - self.mass @ np.log(sums)
         terms = terms * (self.mass / sums)[:, None]
-        mean = terms @ self.x / self.mass[:, None]
-        score = self.event_weight @ self.x - self.mass @ mean
+        mean = terms @ self.pattern / self.mass[:, None]
+        score = self.died @ self.pattern - self.mass @ mean
         # Squares about the mean of each slot: a difference of moments would lose
         # the digits that a nearly certain slot has left.
-        apart = self.x.T[:, None, :] - mean.T[:, :, None]
+        apart = self.pattern.T[:, None, :] - mean.T[:, :, None]
         flat = apart.reshape(len(beta), -1)
         information = (apart * terms).reshape(flat.shape) @ flat.T
         if self.tied is not None:
@@ -203,7 +223,7 @@ class PartialLikelihood:
         """Count the strata with a death among rows that differ in ``columns``."""
         found: set[int] = set()
         for j in columns:
-            values = np.where(self.share > 0, self.x[:, j], np.nan)
+            values = np.where(self.held > 0, self.pattern[:, j], np.nan)
             differ = np.nanmax(values, axis=1) > np.nanmin(values, axis=1)
             found.update(self.stratum[differ])
             if self.tied is not None:
@@ -220,10 +240,10 @@ class PartialLikelihood:
         Each is scaled to a largest component of 1; pairs that are alike are left
         out.
         """
-        z = self.x[:, columns] / self.scale[columns]
-        slot, death = np.nonzero(self.deaths)
-        pair, row = np.nonzero(self.share[slot] > 0)
-        found = [z[death[pair]] - z[row]]
+        z = self.pattern[:, columns] / self.scale[columns]
+        beside = (self.lost > 0).astype(float).T @ (self.held > 0)
+        death, row = np.nonzero(beside)
+        found = [z[death] - z[row]]
         if self.tied is not None:
             z = self.tied.pattern[:, columns] / self.scale[columns]
             for at_risk, deaths in zip(
