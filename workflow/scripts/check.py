@@ -1,4 +1,4 @@
-"""Rule check: read a study folder and record what is wrong with it, or what it holds."""
+"""Rule check: read a study folder; record what it holds or what is wrong with it."""
 
 import json
 import sys

@@ -118,6 +118,8 @@ def _capital(text: str) -> str:
 def _numbers(analysis: Mapping, rows: Sequence[Mapping]) -> str:
     """Say how many patients and events, per group where the rows do."""
     groups = {}
+    # The events of one endpoint say nothing of another.
+    counted = len({row["endpoint"] for row in rows}) == 1
     for row in rows:
         if not _finite(row["n"]):
             continue
@@ -139,7 +141,7 @@ def _numbers(analysis: Mapping, rows: Sequence[Mapping]) -> str:
         if group == "" and named and len(groups) > 1 and len(named) > 1:
             continue
         text = f"n = {n:.0f}" if float(n).is_integer() else f"n = {significant(n)}"
-        if _finite(events):
+        if counted and _finite(events):
             text += f", {journal_number(events, statistic='events')} with the event"
         parts.append(f"{group}: {text}" if group else text)
     shown = parts if len(parts) <= 4 else [*parts[:4], "and others"]
@@ -183,6 +185,7 @@ def _printed(printed: Sequence[PrintedNumber]) -> str:
     if not printed:
         return "No printed number of the paper is compared here."
     parts = []
+    several = len({p.place[0] for p in printed}) > 1
     for p in printed:
         if math.isfinite(p.recomputed):
             # One digit more than is printed, so that an agreement can be seen.
@@ -196,7 +199,7 @@ def _printed(printed: Sequence[PrintedNumber]) -> str:
             found = "no number"
         unit = f" {p.unit}" if p.unit and p.unit not in p.text else ""
         parts.append(
-            f"{p.claim_id}, {_named(p)}: {p.text}{unit} (recomputed {found}, "
+            f"{p.claim_id}, {_named(p, several)}: {p.text}{unit} (recomputed {found}, "
             f"{p.verdict.replace('_', ' ')})"
         )
     more = (
@@ -205,10 +208,11 @@ def _printed(printed: Sequence[PrintedNumber]) -> str:
     return "Printed: " + "; ".join(parts[:12]) + more + "."
 
 
-def _named(number: PrintedNumber) -> str:
-    """Say which number it is: what, of which group, when."""
-    _, statistic, group, reference, term, timepoint = number.place
-    parts = [name_of(statistic).lower(), _field(number.field), term]
+def _named(number: PrintedNumber, several: bool) -> str:
+    """Say which number it is: of which endpoint, what, of which group, when."""
+    endpoint, statistic, group, reference, term, timepoint = number.place
+    parts = [endpoint] if several else []
+    parts += [name_of(statistic).lower(), _field(number.field), term]
     parts.append(f"{group} against {reference}" if reference else group)
     parts.append(f"at {timepoint}" if timepoint else "")
     return ", ".join(part for part in parts if part)

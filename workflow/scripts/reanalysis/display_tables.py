@@ -211,7 +211,11 @@ def safe_cell(cell: object) -> str:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return (
+            str(int(cell))
+            if cell.is_integer() and abs(cell) < 1e15
+            else repr(float(cell))
+        )
     text = str(cell)
     if text[:1] in ("=", "+", "-", "@", "\t", "\r"):
         try:

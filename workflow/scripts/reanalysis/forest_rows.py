@@ -459,7 +459,8 @@ def _together(text: str) -> str:
 
 
 def _range_text(low: float, high: float, **kind: str) -> str:
-    texts = [journal_number(x, **kind) for x in (low, high)]
+    show = short_time if kind.get("statistic") == "median_survival" else journal_number
+    texts = [show(x, **kind) for x in (low, high)]
     if texts[0] == texts[1]:
         return texts[0]
     return f"{texts[0].removesuffix('%')} to {texts[1]}"

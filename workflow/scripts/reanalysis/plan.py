@@ -13,7 +13,6 @@ import yaml
 from reanalysis.errors import InputError
 from reanalysis.study_yaml import read_yaml
 
-
 _NOT_IN_NAME = re.compile("[^A-Za-z0-9_-]+")
 _ANALYSIS = re.compile("[a-z][a-z0-9_]*")
 
@@ -36,10 +35,17 @@ _SCENARIOS = ("",)
 FIGURES = {
     "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
-    **dict.fromkeys(
-        ("log_rank", "cox", "tables", "proportions", "rates", "regression"),
-        {"individual": _SCENARIOS, "reconstructed": _SCENARIOS, "summary": _SCENARIOS},
-    ),
+    **{
+        method: dict.fromkeys(("individual", "reconstructed", "summary"), _SCENARIOS)
+        for method in (
+            "log_rank",
+            "cox",
+            "tables",
+            "proportions",
+            "rates",
+            "regression",
+        )
+    },
 }
 
 

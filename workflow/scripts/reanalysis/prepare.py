@@ -138,11 +138,12 @@ def prepare_analysis(
     by = declared.get("by")
     if by and by not in columns:
         raise InputError(f"there is no column '{by}'", file=where, column=f"{at}.by")
-    for endpoint in dict.fromkeys(columns[by]) if by else [None]:
-        held = [not by or value == endpoint for value in (columns[by] if by else lost)]
+    parts = _parts(by, columns, table) if by else [""] * len(lost)
+    for endpoint in dict.fromkeys(parts) if by else [""]:
+        held = [label == endpoint for label in parts]
         part = {c: _chosen(values, held) for c, values in columns.items()}
         sample = _sample(declared, table, roles, part, _chosen(lost, held), where, at)
-        sample["endpoint"] = str(endpoint) if by else ""
+        sample["endpoint"] = endpoint
         prepared["samples"].append(sample)
     if table.rows == 0:
         prepared["samples"] = []
@@ -155,6 +156,20 @@ def prepare_analysis(
 
 
 _ROW = "row number"
+
+
+def _parts(by: str, columns: Columns, table: Dataset) -> list[str]:
+    """Return the label by which an analysis is split, for every row."""
+    for row, value in zip(columns[_ROW], columns[by], strict=True):
+        if value is None:
+            raise InputError(
+                "the column that splits the analysis is empty",
+                file=table.file,
+                row=int(row) + 2,
+                column=by,
+                expected="a value in every row",
+            )
+    return [str(label) for label in _labels(columns[by])]
 
 
 def _roles(declared: Mapping, columns: Columns) -> dict[str, list[str]]:

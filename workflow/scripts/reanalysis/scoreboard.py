@@ -59,7 +59,7 @@ def draw(sheet: Sheet, claims: Sequence[Mapping]) -> None:
     _key(sheet, totals)
     sheet.y += 5
     tile, pitch = max(0.95 * small, 6.0), max(1.06 * small, 6.7)
-    numbers = [f"{_settled(v)}/{_tested(v)}" for v in board.values()]
+    numbers = [_fraction(verdicts) for verdicts in board.values()]
     count_width = max(
         [sheet.measure(t, small) for t in numbers] + [_heading_width(sheet)]
     )
@@ -98,6 +98,11 @@ def draw(sheet: Sheet, claims: Sequence[Mapping]) -> None:
         height=height,
     )
     sheet.y += height
+
+
+def _fraction(verdicts: Mapping[str, int]) -> str:
+    tested = _tested(verdicts)
+    return f"{_settled(verdicts)}/{tested}" if tested else "none"
 
 
 def _tested(verdicts: Mapping[str, int]) -> int:

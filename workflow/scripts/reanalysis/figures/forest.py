@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet, watermark
+from reanalysis.figures.sheet import MARGIN, TIED, Sheet, watermark
 from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, PALE, PRINTED
 
 if TYPE_CHECKING:
@@ -61,6 +61,18 @@ class Forest:
     legend: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Where a row stands, in points below the top of the plot."""
+
+    top: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
 def draw(sheet: Sheet, forest: Forest) -> None:
     """Add a forest plot to the sheet."""
     if forest.title:
@@ -70,6 +82,10 @@ def draw(sheet: Sheet, forest: Forest) -> None:
     sheet.y += 2
     small, gap = sheet.small, _GAP
     columns = _columns(sheet, forest)
+    if sum(columns) > _room(sheet, forest) + 1:
+        # Too narrow a page even so: intervals may break as well.
+        forest = _untied(forest)
+        columns = _columns(sheet, forest)
     taken = sum(columns) + gap * len(columns)
     label = _label_width(sheet, forest, sheet.inner - taken)
     left = MARGIN + label + gap
@@ -79,30 +95,8 @@ def draw(sheet: Sheet, forest: Forest) -> None:
         starts.append(at + column)  # right edge
         at += column + gap
     sheet.y = _header(sheet, forest, starts, columns)
-    top, rows = sheet.y, []
-    for line in forest.lines:
-        bold = "bold" if line.role in {"primary", "heading"} else "normal"
-        room = sheet.inner if line.role == "heading" else label
-        indent = 0.0 if line.role == "heading" else 4.0
-        lines = sheet.wrap(line.label, room - indent, small, bold, 3)
-        first = sheet.y + (4 if line.role == "heading" and rows else 2)
-        cells = [
-            sheet.wrap(cell, column, small, bold, 3)
-            for cell, column in zip(line.cells, columns, strict=False)
-        ]
-        height = max(map(len, [lines, *cells])) * sheet.line_height(small)
-        middle = first + height / 2
-        sheet.text(
-            MARGIN + indent, middle - len(lines) * sheet.line_height(small) / 2,
-            lines, size=small, weight=bold,
-        )  # fmt: skip
-        for cell, edge in zip(cells, starts, strict=False):
-            sheet.text(
-                edge, middle - len(cell) * sheet.line_height(small) / 2,
-                cell, size=small, weight=bold, align="right",
-            )  # fmt: skip
-        rows.append(middle - top)
-        sheet.y = first + height
+    top = sheet.y
+    rows = _rows(sheet, forest, label, columns, starts)
     sheet.y += 3
     height = sheet.y - top
     limits = _limits(forest)
@@ -129,6 +123,49 @@ def draw(sheet: Sheet, forest: Forest) -> None:
         _record(sheet, forest, line)
 
 
+def _untied(forest: Forest) -> Forest:
+    return replace(
+        forest,
+        headers=[header.replace(TIED, " ") for header in forest.headers],
+        lines=[
+            replace(line, cells=tuple(cell.replace(TIED, " ") for cell in line.cells))
+            for line in forest.lines
+        ],
+    )
+
+
+def _rows(
+    sheet: Sheet,
+    forest: Forest,
+    label: float,
+    columns: Sequence[float],
+    edges: Sequence[float],
+) -> list[_Row]:
+    """Place the texts of every row and return where the rows stand."""
+    small, start = sheet.small, sheet.y
+    rows: list[_Row] = []
+    for line in forest.lines:
+        heading = line.role == "heading"
+        bold = "bold" if heading or line.role == "primary" else "normal"
+        indent, room = (0.0, sheet.inner) if heading else (4.0, label - 4.0)
+        first = sheet.y + (4 if heading and rows else 2)
+        names = sheet.wrap(line.label, room, small, bold, 5)
+        cells = [
+            sheet.wrap(cell, column, small, bold, 8)
+            for cell, column in zip(line.cells, columns, strict=False)
+        ]
+        height = max(map(len, [names, *cells])) * sheet.line_height(small)
+        for lines, x, align in [
+            (names, MARGIN + indent, "left"),
+            *((cell, edge, "right") for cell, edge in zip(cells, edges, strict=False)),
+        ]:
+            y = first + (height - len(lines) * sheet.line_height(small)) / 2
+            sheet.text(x, y, lines, size=small, weight=bold, align=align)
+        sheet.y = first + height
+        rows.append(_Row(first - start, sheet.y - start))
+    return rows
+
+
 def _columns(sheet: Sheet, forest: Forest) -> list[float]:
     """Return the width of each column of text, wrapped where the page is narrow.
 
@@ -147,9 +184,7 @@ def _columns(sheet: Sheet, forest: Forest) -> list[float]:
         max(sheet.measure(w, sheet.small, "bold") for t in texts for w in t.split(" "))
         for texts in columns
     ]
-    label = min(_wanted(sheet, forest), max(64.0, 0.24 * sheet.inner))
-    plot = max(50.0, 0.2 * sheet.inner)
-    room = sheet.inner - label - plot - _GAP * (len(columns) + 1)
+    room = _room(sheet, forest)
     widths = [need[0] for need in needs]
     while sum(widths) > room:
         choices = []
@@ -167,6 +202,16 @@ def _columns(sheet: Sheet, forest: Forest) -> list[float]:
     return [max(w, 8.0) + 0.5 for w in widths]
 
 
+def _room(sheet: Sheet, forest: Forest) -> float:
+    """Return what the columns may take, a fair share for labels and plot set apart."""
+    label = min(
+        _wanted(sheet, forest),
+        max(64.0, 0.24 * sheet.inner, _longest_word(sheet, forest)),
+    )
+    plot = max(50.0, 0.2 * sheet.inner)
+    return sheet.inner - label - plot - _GAP * (len(forest.headers) + 1)
+
+
 def _wanted(sheet: Sheet, forest: Forest) -> float:
     """Return the width of the longest label."""
     return max(
@@ -182,11 +227,25 @@ def _wanted(sheet: Sheet, forest: Forest) -> float:
     )
 
 
+def _longest_word(sheet: Sheet, forest: Forest) -> float:
+    """Return the room the longest word of a label needs, within reason."""
+    words = (
+        (word, "bold" if line.role == "primary" else "normal")
+        for line in forest.lines
+        if line.role != "heading"
+        for word in line.label.split(" ")
+    )
+    needs = (sheet.measure(word, sheet.small, weight) for word, weight in words)
+    return min(max(needs, default=0.0) + 5, 0.34 * sheet.inner)
+
+
 def _label_width(sheet: Sheet, forest: Forest, room: float) -> float:
     """Return the width of the labels; the plot takes the rest, within reason."""
     least = max(40.0, 0.44 * room)
-    most = 0.5 * sheet.width
-    return min(_wanted(sheet, forest), max(room - most, room - least))
+    word = min(_longest_word(sheet, forest), room - 40.0)
+    return min(
+        _wanted(sheet, forest), max(room - least, room - 0.5 * sheet.width, word)
+    )
 
 
 def _header(
@@ -262,9 +321,13 @@ def _ordinary(limits: Sequence[tuple[float, float]], log: bool) -> list[float]:
     known = [_usable(ends, log) for ends in limits]
     whole = [ends for ends in known if len(ends) == 2]
     widths = [math.log(b / a) if log else b - a for a, b in whole]
-    most = 3 * sorted(widths)[len(widths) // 2] if widths else math.inf
+    most = 2 * sorted(widths)[len(widths) // 2] if widths else math.inf
     inside = [e for e, width in zip(whole, widths, strict=True) if width <= most]
-    return [x for ends in inside for x in ends]
+    # An interval that is open at one end.
+    open_ended = [ends for ends in known if len(ends) == 1]
+    if log and whole:
+        open_ended = [e for e in open_ended if abs(math.log(e[0])) <= most]
+    return [x for ends in [*inside, *open_ended] for x in ends]
 
 
 def _usable(values: Sequence[float], log: bool) -> list[float]:
@@ -307,7 +370,7 @@ def _share(x: float, limits: tuple[float, float], scale: str) -> float:
 def _marks(
     axes: Axes,
     forest: Forest,
-    rows: Sequence[float],
+    rows: Sequence[_Row],
     height: float,
     limits: tuple[float, float],
     ticks: Sequence[float],
@@ -327,10 +390,9 @@ def _marks(
     for top, bottom, _ in _parts(forest, rows, height):
         if low < neutral < high:
             axes.plot([neutral, neutral], [top, bottom], color=GREY, lw=0.7)
-    for line, y in zip(forest.lines, rows, strict=True):
-        if line.role == "heading":
-            continue
-        _one(axes, forest, line, y, limits, color, observed)
+    for line, row in zip(forest.lines, rows, strict=True):
+        if line.role != "heading":
+            _one(axes, forest, line, row.middle, limits, color, observed)
     _printed_line(axes, forest, rows, height, limits)
     axes.set_xticks(ticks, [""] * len(ticks))
     axes.set_yticks([])
@@ -420,7 +482,7 @@ def _point(
 def _printed_line(
     axes: Axes,
     forest: Forest,
-    rows: Sequence[float],
+    rows: Sequence[_Row],
     height: float,
     limits: tuple[float, float],
 ) -> None:
@@ -436,13 +498,13 @@ def _printed_line(
 
 
 def _parts(
-    forest: Forest, rows: Sequence[float], height: float
+    forest: Forest, rows: Sequence[_Row], height: float
 ) -> Iterator[tuple[float, float, Sequence[Line]]]:
     """Yield top, bottom and lines of each block between headings."""
     heads = [i for i, line in enumerate(forest.lines) if line.role == "heading"] or [-1]
     for start, end in pairwise([*heads, len(forest.lines)]):
-        top = rows[start] + 5 if start >= 0 else 0.0
-        bottom = rows[end] - 6 if end < len(rows) else height
+        top = rows[start].bottom if start >= 0 else 0.0
+        bottom = rows[end].top - 1 if end < len(rows) else height
         yield top, bottom, forest.lines[start + 1 : end]
 
 

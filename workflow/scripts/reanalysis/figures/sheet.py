@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 POINTS_PER_MM = 72 / 25.4
 MARGIN = 4.0
 LEADING = 1.3
-_TIED = "\N{NO-BREAK SPACE}"
+#: Holds words together on a line.
+TIED = "\N{NO-BREAK SPACE}"
 
 #: Columns of the csv beside a figure: what was drawn, one row per mark.
 DRAWN = (

@@ -1,0 +1,554 @@
+"""Figures: same bytes twice, texts inside and apart, csv equal to what is drawn."""
+
+import csv
+import io
+import json
+import math
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from reanalysis import captions, display_tables, scoreboard
+from reanalysis.errors import InputError
+from reanalysis.figures import forest, groups, kaplan_meier, paired, visits
+from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
+from reanalysis.figures.sheet import DRAWN, Sheet, notice, rendered
+from reanalysis.figures.style import Look
+from reanalysis.methods import kaplan_meier as method
+from reanalysis.plan import FIGURES
+from reanalysis.presentation import present
+from reanalysis.results import COLUMNS, Estimate
+from reanalysis.rows import write_rows
+from reanalysis.sample import Sample
+from reanalysis.sensitivity import COLUMNS as SENSITIVITY
+from reanalysis.verdicts import ORDER, RESULT_COLUMNS
+
+ROOT = Path(__file__).resolve().parents[2]
+LOOKS = yaml.safe_load((ROOT / "config.yaml").read_text())["figures"]
+WIDTHS = (85, 120, 180)
+LONG = (
+    "Mesenchymal stem cells from umbilical cord with tacrolimus and steroids",
+    "Standard induction with basiliximab, tacrolimus and steroids",
+    "Historic controls",
+)
+SETTINGS = {"interval": "log-log", "conf_level": 0.95, "median_rule": "midpoint"}
+
+
+def survival(sizes, names=LONG, kind="individual", censored=0.3):
+    rng = np.random.default_rng(1)
+    labels = np.repeat(names[: len(sizes)], sizes)
+    rows = pd.DataFrame(
+        {
+            "time": rng.exponential(30, len(labels)).round(1) + 0.1,
+            "event": (rng.random(len(labels)) >= censored).astype(int),
+            "group": labels,
+        }
+    )
+    several = len(sizes) > 1
+    sample = Sample(
+        kind=kind,
+        rows=rows if several else rows.drop(columns="group"),
+        groups=tuple(names[: len(sizes)]) if several else (),
+        reference=names[len(sizes) - 1] if several else "",
+        time_unit="months",
+    )
+    tables = {
+        name: frame.to_dict(orient="list")
+        for name, frame in method.figure_data(sample, SETTINGS).items()
+    }
+    shown = list(dict.fromkeys(tables["curve"]["group"]))
+    said = "n = 12, 8 events; median 23 months (95% CI, 13 to not reached); printed 23"
+    return kaplan_meier.Survival(
+        title="",
+        axis="Relapse-free survival without immunosuppression (%)",
+        time_unit="months",
+        kind=kind,
+        tables=tables,
+        groups=shown,
+        said={g: f"{g or 'All patients'}: {said}" for g in shown},
+        remarks=["Log-rank: p = 0.04; printed p = 0.03 (K17)"],
+        medians=dict.fromkeys(shown, 12.0),
+        printed=[(shown[0], 12.0, 0.5, "50 % (K2)")],
+    )
+
+
+def row(label, estimate=2.0, **more):
+    text = f"{estimate:.2f} (0.45\xa0to\xa0109.63)"
+    return forest.Line(
+        label=label,
+        **{"estimate": estimate, "low": estimate / 3, "high": estimate * 4} | more,
+        p_value=0.04,
+        cells=(text, "0.04"),
+    )
+
+
+def scenarios(count=19, scale="log", kind="individual"):
+    lines = [
+        row("Primary analysis", role="primary"),
+        row("Printed (F16a, F16b, F17)", 2.4, role="printed"),
+        *(
+            row(f"a scenario with a long name of number {i}", 1 + i / 5)
+            for i in range(count)
+        ),
+        forest.Line(
+            label="leave one out (40 runs)",
+            role="range",
+            low=0.5 if scale == "p" else 1.5,
+            high=0.9 if scale == "p" else 3.1,
+            cells=("1.50 to 3.10", "<0.001 to 0.049"),
+        ),
+    ]
+    return forest.Forest(
+        axis="Hazard ratio",
+        scale=scale,
+        kind=kind,
+        lines=lines,
+        headers=("Hazard ratio (95%\xa0CI)", "P"),
+        neutral=1.0,
+        title="Relapse, 6-mercaptopurine against placebo, all patients randomised",
+    )
+
+
+def endpoints():
+    lines = [
+        row(
+            f"Cardiorespiratory disorder and a few words {i}",
+            math.exp(i / 6 - 2),
+            high=math.inf if i == 3 else 30.0,
+            printed=1.2 if i % 4 == 0 else math.nan,
+            spread=(0.5, 2.5),
+        )
+        for i in range(26)
+    ]
+    return forest.Forest(
+        axis="Odds ratio",
+        scale="log",
+        kind="summary",
+        lines=lines,
+        headers=("Odds ratio (95%\xa0CI)", "P"),
+        neutral=1.0,
+        legend=["Pale bars: range over all scenarios."],
+    )
+
+
+def pairs(size, names=("",), kind="individual"):
+    rng = np.random.default_rng(2)
+    return {
+        "title": "",
+        "axis": "Relapses in the 12 months before and after the infusion (relapses)",
+        "kind": kind,
+        "ends": ("Before", "After"),
+        "groups": [
+            paired.Pairs(
+                name=name,
+                patients=[str(i) for i in range(size)],
+                before=rng.poisson(4, size).astype(float),
+                after=rng.poisson(2, size).astype(float),
+            )
+            for name in names
+        ],
+        "remarks": ["Signed-rank, exact: p = 0.004; printed 0.02 (K12)"],
+    }
+
+
+def over_visits(count, arms, words=False):
+    rng = np.random.default_rng(3)
+    names = LONG[:arms] if arms > 1 else ()
+    return {
+        "title": "eGFR",
+        "axis": "Estimated glomerular filtration rate (mL/min/1.73 m2)",
+        "kind": "individual",
+        "visit_axis": "Visit (months)",
+        "values": [
+            (arm, f"{3 * i} months after infusion" if words else str(3 * i), value)
+            for arm in names or ("",)
+            for i in range(count)
+            for value in rng.normal(60, 12, 8)
+        ],
+        "groups": names,
+    }
+
+
+def values(size, arms):
+    rng = np.random.default_rng(4)
+    return {
+        "title": "",
+        "axis": "Time to intubation (seconds)",
+        "kind": "individual",
+        "values": [(g, v) for g in LONG[:arms] for v in rng.lognormal(3, 1, size)],
+        "groups": LONG[:arms],
+    }
+
+
+CASES = {
+    "one curve": lambda s: kaplan_meier.draw(s, survival([12])),
+    "three curves": lambda s: kaplan_meier.draw(s, survival([40, 30, 9])),
+    "three patients": lambda s: kaplan_meier.draw(s, survival([3, 3])),
+    "all censored": lambda s: kaplan_meier.draw(s, survival([10, 8], censored=1.1)),
+    "rebuilt": lambda s: kaplan_meier.draw(s, survival([40], kind="reconstructed")),
+    "19 scenarios": lambda s: forest.draw(s, scenarios()),
+    "19 p-values": lambda s: forest.draw(s, scenarios(scale="p")),
+    "simulated forest": lambda s: forest.draw(s, scenarios(2, kind="simulated")),
+    "26 endpoints": lambda s: forest.draw(s, endpoints()),
+    "pairs": lambda s: paired.draw(s, **pairs(9)),
+    "pairs of arms": lambda s: paired.draw(s, **pairs(30, LONG[:2])),
+    "visits": lambda s: visits.draw(s, **over_visits(5, 3)),
+    "visits in words": lambda s: visits.draw(s, **over_visits(9, 2, words=True)),
+    "groups": lambda s: groups.draw(s, **values(40, 3)),
+    "three values": lambda s: groups.draw(s, **values(3, 1)),
+    "notice": lambda s: notice(s, "Overall survival", "The method failed. " * 9),
+}
+
+
+def drawn(case, width):
+    look = Look.of({**LOOKS, "width_mm": width})
+    sheet = Sheet(look)
+    CASES[case](sheet)
+    return sheet, sheet.figure(), look
+
+
+def boxes(figure):
+    """Return the boxes of every visible text but the word behind a plot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    return {
+        text: text.get_window_extent(renderer)
+        for text in figure.findobj(Text)
+        if text.get_text() and text.get_visible() and text.get_gid() != "watermark"
+    }
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("case", CASES)
+def test_texts_are_inside_and_apart(case, width):
+    with Look.of(LOOKS).applied():
+        _, figure, _ = drawn(case, width)
+        found = boxes(figure)
+        page = figure.bbox
+    assert found
+    for text, box in found.items():
+        inside = box.x0 >= -0.5 and box.x1 <= page.x1 + 0.5
+        inside &= box.y0 >= -0.5 and box.y1 <= page.y1 + 0.5
+        assert inside, f"{text.get_text()!r} leaves the page"
+    for (one, a), (other, b) in combinations(found.items(), 2):
+        # The boxes of a font are taller than its letters: a third of a point.
+        wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+        high = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert wide <= 0.4 or high <= 1.5, (
+            f"{one.get_text()!r} and {other.get_text()!r} overlap"
+        )
+
+
+@pytest.mark.parametrize("case", ["rebuilt", "26 endpoints", "visits", "pairs of arms"])
+def test_bytes_are_the_same_twice(case):
+    files = []
+    for _ in range(2):
+        with Look.of(LOOKS).applied():
+            _, figure, look = drawn(case, 120)
+            files.append(rendered(figure, look, case))
+    assert files[0] == files[1]
+    assert files[0]["pdf"].startswith(b"%PDF")
+    assert files[0]["png"].startswith(b"\x89PNG")
+    assert b"<svg" in files[0]["svg"]
+    assert b"http" not in files[0]["png"]
+
+
+def test_png_has_the_width_asked_for():
+    from PIL import Image
+
+    with Look.of(LOOKS).applied():
+        _, figure, look = drawn("pairs", 85)
+        png = rendered(figure, look)["png"]
+    image = Image.open(io.BytesIO(png))
+    assert image.width == pytest.approx(85 / 25.4 * LOOKS["dpi"], abs=1)
+    assert image.info["dpi"][0] == pytest.approx(LOOKS["dpi"], abs=0.1)
+
+
+def test_drawn_rows_are_the_curve():
+    panel = survival([12, 9])
+    with Look.of(LOOKS).applied():
+        sheet = Sheet(Look.of(LOOKS))
+        kaplan_meier.draw(sheet, panel)
+        axes = sheet.figure().axes[0]
+    for number, group in enumerate(panel.groups):
+        steps = [
+            r for r in sheet.drawn if (r["element"], r["series"]) == ("step", group)
+        ]
+        color = LOOKS["palette"][number]
+        line = next(
+            ln
+            for ln in axes.lines
+            if ln.get_drawstyle() == "steps-post" and ln.get_color() == color
+        )
+        assert [s["x"] for s in steps] == list(line.get_xdata())
+        assert [100 * s["y"] for s in steps] == pytest.approx(list(line.get_ydata()))
+    at_risk = [r for r in sheet.drawn if r["element"] == "table: at_risk"]
+    for cell in at_risk:
+        risk = panel.tables["risk"]
+        place = zip(risk["group"], risk["time"], risk["at_risk"], strict=True)
+        assert (cell["series"], cell["x"], cell["y"]) in list(place)
+
+
+def test_drawn_rows_are_the_points():
+    given = over_visits(3, 2)
+    with Look.of(LOOKS).applied():
+        sheet = Sheet(Look.of(LOOKS))
+        visits.draw(sheet, **given)
+        axes = sheet.figure().axes[0]
+    points = [r["y"] for r in sheet.drawn if r["element"] == "point"]
+    assert sorted(points) == sorted(v for _, _, v in given["values"])
+    seen = [y for ln in axes.lines if ln.get_marker() in "os" for y in ln.get_ydata()]
+    assert sorted(seen) == sorted(points)
+
+
+def test_kinds_never_observed_are_named_in_the_panel():
+    for case, word in (("rebuilt", "reconstructed"), ("simulated forest", "simulated")):
+        with Look.of(LOOKS).applied():
+            _, figure, _ = drawn(case, 120)
+        texts = [t.get_text() for axes in figure.axes for t in axes.texts]
+        assert word in texts
+    with Look.of(LOOKS).applied():
+        _, figure, _ = drawn("one curve", 120)
+    assert not [t for axes in figure.axes for t in axes.texts]
+
+
+def test_an_interval_beyond_the_axis_is_an_arrow():
+    with Look.of(LOOKS).applied():
+        _, figure, _ = drawn("26 endpoints", 120)
+    assert any(line.get_marker() == ">" for line in figure.axes[0].lines)
+
+
+def test_ticks():
+    assert linear_ticks(0, 100, 6) == [0, 20, 40, 60, 80, 100]
+    assert log_ticks(0.2, 12, 6) == pytest.approx([0.2, 0.5, 1, 2, 5, 10])
+    assert 1.0 in [round(t, 9) for t in log_ticks(1e-4, 1e5, 3)]
+    assert log_ticks(0.6, 1.4, 6) == pytest.approx([0.6, 0.8, 1.0, 1.2, 1.4])
+    assert tick_labels([0, 0.5, -2, 1e6]) == ["0", "0.5", "\u22122", "10\u2076"]
+
+
+def study(kind="reconstructed"):
+    sample = {
+        "endpoint": "",
+        "columns": {"time": [1.0, 2.0, 3.0], "event": [1, 0, 1]},
+        "people": ["1", "2", "3"],
+        "groups": [],
+        "dropped": 0,
+        "unit": "months",
+        "time_unit": "months",
+    }
+    analysis = {
+        "method": "kaplan_meier",
+        "dataset": "rows",
+        "population": "all",
+        "kind": kind,
+        "endpoint": "overall survival",
+        "label": "Overall survival",
+        "samples": [sample],
+    }
+    return {
+        "status": "ok",
+        "message": "",
+        "id": "made2026",
+        "title": "A made trial",
+        "citation": {"text": "Nobody, 2026."},
+        "sources": {"paper": {"citation": "Figure 2"}},
+        "populations": {"all": {"label": "All patients"}},
+        "datasets": {"rows": {"source": "paper", "locator": "panel B"}},
+        "analyses": {"survival": analysis},
+        "claims": [],
+    }
+
+
+def estimate(**cells):
+    context = {
+        "study": "made2026",
+        "analysis": "survival",
+        "method": "kaplan_meier",
+        "dataset": "rows",
+        "kind": "reconstructed",
+        "population": "all",
+        "endpoint": "overall survival",
+        "scenario": "primary",
+        "specification": "0",
+        "convention": "interval log-log",
+        "estimate_id": "made2026:survival:primary:0:1",
+    }
+    return Estimate(**cells).record(**context)
+
+
+def written(folder, checked, rows=(), claims=(), failed=""):
+    """Write what the rules before `present` leave behind, and run it."""
+    sample = Sample(
+        kind="reconstructed",
+        rows=pd.DataFrame({"time": [1.0, 2, 3], "event": [1, 0, 1]}),
+        time_unit="months",
+    )
+    tables = {
+        name: frame.to_dict(orient="list")
+        for name, frame in method.figure_data(sample, SETTINGS).items()
+    }
+    drawn_tables = {"survival": [{"endpoint": "", "tables": tables}]}
+    (folder / "checked.json").write_text(json.dumps(checked))
+    (folder / "kaplan_meier.json").write_text(
+        json.dumps({"failed": failed, "analyses": {} if failed else drawn_tables})
+    )
+    write_rows(folder / "estimates.csv", COLUMNS, rows)
+    columns = [*CLAIM, *RESULT_COLUMNS]
+    write_rows(folder / "claims.csv", columns, claims)
+    write_rows(folder / "sensitivity.csv", SENSITIVITY, [])
+    present(
+        checked=str(folder / "checked.json"),
+        drawn=[str(folder / "kaplan_meier.json")],
+        estimates=str(folder / "estimates.csv"),
+        claims=str(folder / "claims.csv"),
+        sensitivity=str(folder / "sensitivity.csv"),
+        study="made2026",
+        figures={"survival": "survival", "survival_sensitivity": "survival"},
+        looks=LOOKS,
+        figure_folder=str(folder / "figures"),
+        table_folder=str(folder / "tables"),
+    )
+
+
+CLAIM = [
+    "claim_id",
+    "analysis",
+    "population",
+    "endpoint",
+    "timepoint",
+    "group",
+    "reference",
+    "statistic",
+    "field",
+    "printed",
+    "value",
+    "relation",
+    "unit",
+    "conf_level",
+    "test",
+    "alternative",
+    "role",
+    "source",
+    "locator",
+    "quote",
+    "note",
+]
+
+
+def claim(**cells):
+    blank = dict.fromkeys([*CLAIM, *RESULT_COLUMNS], "")
+    return {**blank, "study": "made2026", "verdict": "context", **cells}
+
+
+def test_a_study_is_presented(tmp_path):
+    median = estimate(
+        statistic="median_survival", estimate=3.0, n=3, events=2, unit="months",
+        conf_low=1.0, conf_level=0.95, interval_method="Brookmeyer-Crowley, log-log",
+    )  # fmt: skip
+    printed = claim(
+        claim_id="K1", analysis="survival", statistic="median_survival",
+        field="estimate", printed="3.1 months", value="3.1", relation="=",
+        unit="months", verdict="not_reached", recomputed="3", recomputed_low="3",
+        recomputed_high="3", estimate_id=median["estimate_id"],
+        reason='=HYPERLINK("x") & <b>',
+    )  # fmt: skip
+    written(tmp_path, study(), [median], [printed])
+    text = (tmp_path / "figures/survival.txt").read_text()
+    for said in (
+        "reconstructed data", "not observed", "n = 3", "K1", "3.1 months",
+        "kaplan meier", "interval log-log", "Brookmeyer-Crowley", "Figure 2, panel B",
+        "Nobody, 2026", "misleads",
+    ):  # fmt: skip
+        assert said in text, said
+    for name in ("survival", "survival_sensitivity"):
+        for ending in ("pdf", "svg", "png", "csv", "txt"):
+            assert (tmp_path / f"figures/{name}.{ending}").stat().st_size
+    with open(tmp_path / "figures/survival.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert list(rows[0]) == list(DRAWN)
+    steps = [float(r["y"]) for r in rows if r["element"] == "step"]
+    # 3 at risk, one event; the second is censored; the last has the event.
+    assert steps == pytest.approx([1.0, 2 / 3, 2 / 3, 0.0])
+    page = (tmp_path / "tables/claims.html").read_text()
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+    assert "http" not in page
+    assert "not reached" in page
+    assert "'=HYPERLINK" in (tmp_path / "tables/claims.csv").read_text()
+    assert "months" in (tmp_path / "tables/results.csv").read_text()
+
+
+@pytest.mark.parametrize("broken", ["study", "method", "numbers"])
+def test_what_failed_is_said_in_every_figure(tmp_path, broken):
+    checked = study()
+    failed = ""
+    if broken == "study":
+        message = str(InputError("a mistake", file="made2026/study.yaml"))
+        checked = {"status": "failed", "message": message, "id": "made2026"}
+    elif broken == "method":
+        failed = "kaplan_meier failed unexpectedly: ValueError: no"
+    empty = estimate(statistic="median_survival", note="not reached: few events")
+    written(tmp_path, checked, [empty] if broken == "numbers" else [], failed=failed)
+    said = {
+        "study": "a mistake",
+        "method": "failed unexpectedly",
+        "numbers": "not reached: few events",
+    }[broken]
+    figure = "survival_sensitivity" if broken == "numbers" else "survival"
+    assert said in (tmp_path / f"figures/{figure}.txt").read_text()
+    assert said in (tmp_path / f"figures/{figure}.csv").read_text()
+    assert (tmp_path / f"figures/{figure}.png").stat().st_size
+
+
+def test_cells_are_numbers_or_words_in_a_spreadsheet():
+    for text in ("=1+1", "+cmd", "@x", "-x", "\t=1", "-0.2 (-0.4 to 0.1)"):
+        assert display_tables.safe_cell(text) == "'" + text
+    for text in ("-0.2", "+3", "12", "a=b", ""):
+        assert display_tables.safe_cell(text) == text
+    assert display_tables.safe_cell(math.nan) == ""
+    assert display_tables.safe_cell(np.float64(0.1)) == "0.1"
+
+
+def test_every_kind_and_method_has_words():
+    kinds = yaml.safe_load((ROOT / "workflow/schemas/study.schema.yaml").read_text())
+    listed = kinds["$defs"]["dataset"]["properties"]["kind"]["enum"]
+    assert set(captions.KINDS) >= set(listed)
+    assert set(captions.METHODS) >= set(FIGURES)
+
+
+def test_scoreboard_has_a_tile_for_every_claim(tmp_path):
+    assert set(scoreboard.MARKS) == set(ORDER)
+    assert len({letter for letter, *_ in scoreboard.MARKS.values()}) == len(ORDER)
+    claims = [
+        {
+            "study": f"a_study_with_a_long_name_{i % 36}",
+            "verdict": ORDER[i % len(ORDER)],
+        }
+        for i in range(500)
+    ]
+    for width in WIDTHS:
+        look = Look.of({**LOOKS, "width_mm": width})
+        with look.applied():
+            sheet = Sheet(look)
+            scoreboard.draw(sheet, claims)
+            figure = sheet.figure()
+            found = boxes(figure)
+        assert all(
+            box.x0 >= -0.5 and box.x1 <= figure.bbox.x1 + 0.5 for box in found.values()
+        )
+        tiles = sum(
+            len(c.get_paths())
+            for c in figure.axes[0].collections
+            if c.get_linewidth()[0] > 0
+        )
+        assert tiles == sum(r["x"] for r in sheet.drawn) == 500
+    scoreboard.write(claims, LOOKS, str(tmp_path / "board"))
+    assert "500 printed numbers of 36 studies" in (tmp_path / "board.txt").read_text()
