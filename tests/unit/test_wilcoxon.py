@@ -411,8 +411,12 @@ def test_rows_of_pairs():
     assert rows[0].note.startswith("10 differences, 1 of them zero (dropped), 2 in tie")
     assert rows[0].estimate == close(1.3)
     assert (rows[1].term, rows[1].estimate) == ("zeros dropped", close(1.4))
-    # binom.test(9, 9): 0.00390625
-    assert (rows[2].statistic, rows[2].p_value) == ("test", close(0.00390625))
+    # binom.test(9, 9): 0.00390625; sort(d): 0 0.8 1 1.2 1.3 1.3 1.4 1.8 2.4 4.6 and
+    # 1 - 2 * pbinom(1, 10, 0.5): 0.9785156, so the second and the ninth
+    sign = rows[2]
+    assert (sign.statistic, sign.p_value) == ("median_difference", close(0.00390625))
+    assert (sign.estimate, sign.conf_low, sign.conf_high) == (1.3, 0.8, 2.4)
+    assert "97.9 % confidence" in sign.note
     # t.test(s2, s1, paired = TRUE): t = 4.06212768338203656,
     # p-value = 0.00283289019738427, 0.70011423672301754 to 2.45988576327698238
     t = rows[3]

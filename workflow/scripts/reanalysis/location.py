@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import bdtr, ndtr, ndtri
 
 from reanalysis.errors import MethodError
 from reanalysis.rank_laws import (
@@ -163,6 +163,23 @@ def sign_test(differences: ArrayLike, *, alternative: str = "two-sided") -> Rank
     p = binomtest(positive, n, 0.5, alternative).pvalue if n else 1.0
     note = f"{positive} up, {n - positive} down, {d.size - n} unchanged"
     return RankTest("sign test", float(positive), float(p), note)
+
+
+def median_by_signs(differences: ArrayLike, *, level: float) -> Interval:
+    """Median with the order statistics that the sign test does not reject.
+
+    The narrowest interval of at least that ``level`` is given, and the level it
+    really has (Conover 1999, section 3.2).
+    """
+    d = np.sort(_some(differences))
+
+    def rank(tail: float) -> tuple[int, float]:
+        k = 1
+        while k < d.size // 2 and bdtr(k, d.size, 0.5) <= tail:
+            k += 1
+        return k, 1 - 2 * float(bdtr(k - 1, d.size, 0.5))
+
+    return _exact_interval(d, rank, level)
 
 
 def kruskal_wallis_test(groups: Iterable[ArrayLike]) -> RankTest:

@@ -30,6 +30,7 @@ from reanalysis.location import (
     hodges_lehmann_shift,
     kruskal_wallis_test,
     mann_whitney_test,
+    median_by_signs,
     sign_test,
     signed_rank_test,
 )
@@ -131,7 +132,7 @@ def _before_after_rows(
 def _difference_rows(d: Floats, settings: Settings, where: Estimate) -> Rows:
     rows = {
         "wilcoxon": _attempt(_signed_rank_rows, "median_difference", "signed-rank"),
-        "sign": _attempt(_sign_rows, "test", "sign test"),
+        "sign": _attempt(_sign_rows, "median_difference", "sign test"),
         "t": _attempt(_paired_t_rows, "mean_difference", "paired t"),
     }
     where = _placed(where, settings, d.size)
@@ -193,7 +194,9 @@ def _rank_options(settings: Settings) -> dict[str, bool]:
     }
 
 
-def _with_interval(where: Estimate, test: RankTest, shift: Interval) -> Estimate:
+def _with_interval(
+    where: Estimate, test: RankTest, shift: Interval, name: str = "Hodges-Lehmann"
+) -> Estimate:
     limits = not math.isnan(shift.low)
     return replace(
         where,
@@ -202,7 +205,7 @@ def _with_interval(where: Estimate, test: RankTest, shift: Interval) -> Estimate
         conf_low=shift.low,
         conf_high=shift.high,
         conf_level=shift.level if limits else NAN,
-        interval_method=f"Hodges-Lehmann, {shift.method}" if limits else "",
+        interval_method=f"{name}, {shift.method}" if limits else "",
         test=test.name,
         test_statistic=test.statistic,
         p_value=test.p_value,
@@ -225,7 +228,8 @@ def _signed_rank_rows(where: Estimate, settings: Settings, d: Floats) -> Rows:
 
 def _sign_rows(where: Estimate, settings: Settings, d: Floats) -> Rows:
     test = sign_test(d, alternative=where.alternative)
-    return [_test_row(where, test)]
+    median = median_by_signs(d, level=float(settings["conf_level"]))
+    return [_with_interval(where, test, median, "order statistics")]
 
 
 def _test_row(where: Estimate, test: RankTest, **more: object) -> Estimate:
