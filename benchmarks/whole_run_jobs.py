@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import check
-import collect
-import compare
-import estimate
-import overview
-import report
 from reanalysis.config import find_studies, method_settings
 from reanalysis.plan import METHODS, analyses_of, figures_of
-from reanalysis.presentation import present
+from reanalysis.steps import (
+    check,
+    collect,
+    compare,
+    estimate,
+    overview,
+    present,
+    report,
+)
 
 
 def run_jobs(config: dict, work: Path) -> None:
@@ -43,19 +45,20 @@ def run_jobs(config: dict, work: Path) -> None:
             written["checks"],
             written["sensitivity"],
             written["requests"],
+            state=str(folder / "compare.json"),
         )
         figures = figures_of(plan)
-        present(
+        present.present(
             checked=checked,
             drawn=drawn,
             estimates=written["estimates"],
             claims=written["claims"],
             sensitivity=written["sensitivity"],
-            study=study,
             figures=figures,
             looks=config["figures"],
             figure_folder=str(work / "figures" / study),
             table_folder=str(work / "tables" / study),
+            state=str(folder / "present.json"),
         )
         for table in tables:
             parts[table].append(written[table])

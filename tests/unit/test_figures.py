@@ -20,11 +20,11 @@ from reanalysis.figures.sheet import DRAWN, Sheet, notice, rendered
 from reanalysis.figures.style import Look
 from reanalysis.methods import kaplan_meier as method
 from reanalysis.plan import FIGURES
-from reanalysis.presentation import present
 from reanalysis.results import COLUMNS, Estimate
 from reanalysis.rows import write_rows
 from reanalysis.sample import Sample
 from reanalysis.sensitivity import COLUMNS as SENSITIVITY
+from reanalysis.steps.present import present
 from reanalysis.verdicts import ORDER, RESULT_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -410,11 +410,11 @@ def written(folder, checked, rows=(), claims=(), failed=""):
         estimates=str(folder / "estimates.csv"),
         claims=str(folder / "claims.csv"),
         sensitivity=str(folder / "sensitivity.csv"),
-        study="made2026",
         figures={"survival": "survival", "survival_sensitivity": "survival"},
         looks=LOOKS,
         figure_folder=str(folder / "figures"),
         table_folder=str(folder / "tables"),
+        state=str(folder / "present.json"),
     )
 
 

@@ -11,14 +11,10 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-import check
-import collect
-import compare
-import estimate
-import report
 from reanalysis.config import method_settings
 from reanalysis.report import UNTESTED, VERDICTS
 from reanalysis.rows import read_rows
+from reanalysis.steps import check, collect, compare, estimate, report
 from reanalysis.verdicts import ORDER
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +115,7 @@ def run(tmp_path_factory):
             [str(work / f"{method}.csv") for method in methods],
             str(work / "estimates.csv"),
             *(str(work / f"{table}.csv") for table in TABLES),
+            state=str(work / "compare.json"),
         )
         for table in TABLES:
             parts[table].append(str(work / f"{table}.csv"))

@@ -54,7 +54,7 @@ def test_killed_at_any_moment_and_started_again(finished, untouched, kill):
 
 
 def test_killed_while_a_file_is_half_written(finished, untouched):
-    script = "workflow/scripts/collect.py"
+    script = "workflow/scripts/reanalysis/steps/collect.py"
     original = (untouched.folder / script).read_text(encoding="utf-8")
     untouched.edit(
         script,
@@ -74,7 +74,7 @@ def test_killed_while_a_file_is_half_written(finished, untouched):
 
 
 def test_the_last_job_of_a_killed_run_cannot_write_into_the_next(finished, untouched):
-    script = "workflow/scripts/collect.py"
+    script = "workflow/scripts/reanalysis/steps/collect.py"
     original = (untouched.folder / script).read_text(encoding="utf-8")
     # The old run's job is slow, and what it writes is wrong.
     untouched.edit(

@@ -9,7 +9,7 @@ OUTPUT  checked/<study>.json: the study, its claims and the rows of every
 rule check:
     input:
         files=study_files,
-        library=library("reanalysis.study"),
+        library=library("reanalysis.steps.check"),
         script="workflow/scripts/check.py",
     output:
         f"{RUN}/checked/{{study}}.json",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from reanalysis import job
+from reanalysis import job, workers
 from reanalysis.config import check_config, find_studies, method_settings
 from reanalysis.errors import InputError
 from reanalysis.plan import (
@@ -51,6 +51,8 @@ wildcard_constraints:
 onstart:
     # Held until this process ends, however it ends.
     job.claim(RUN)
+    if workflow.local_exec:
+        workers.start()
 
 
 def library(module):
@@ -92,6 +94,15 @@ def figure_files(study):
         f"{RUN}/figures/{study}/{figure}.{ending}"
         for figure in figures(study)
         for ending in ("pdf", "svg", "png", "csv", "txt")
+    ]
+
+
+def states():
+    """What the jobs of every study say of themselves: a failure, or none."""
+    return [
+        f"{RUN}/work/{study}/{step}.json"
+        for study in STUDIES
+        for step in [*families(study), "compare", "present"]
     ]
 
 

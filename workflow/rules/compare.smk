@@ -13,15 +13,14 @@ rule compare:
             f"{RUN}/work/{wildcards.study}/{method}.csv"
             for method in families(wildcards.study)
         ],
-        library=library("reanalysis.verdicts"),
-        also=library("reanalysis.sensitivity"),
-        requests_library=library("reanalysis.author_requests"),
+        library=library("reanalysis.steps.compare"),
     output:
         estimates=f"{RUN}/estimates/{{study}}.csv",
         claims=f"{RUN}/claims/{{study}}.csv",
         checks=f"{RUN}/work/{{study}}/checks.csv",
         sensitivity=f"{RUN}/work/{{study}}/sensitivity.csv",
         requests=f"{RUN}/work/{{study}}/requests.csv",
+        state=f"{RUN}/work/{{study}}/compare.json",
     log:
         f"{RUN}/logs/compare/{{study}}.log",
     conda:

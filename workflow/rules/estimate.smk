@@ -17,7 +17,7 @@ for method in METHODS:
         input:
             checked=f"{RUN}/checked/{{study}}.json",
             library=library(f"reanalysis.methods.{method}"),
-            runner=library("reanalysis.analyses"),
+            runner=library("reanalysis.steps.estimate"),
         output:
             estimates=f"{RUN}/work/{{study}}/{method}.csv",
             drawn=f"{RUN}/work/{{study}}/{method}.json",

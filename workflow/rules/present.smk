@@ -22,9 +22,10 @@ for study in STUDIES:
             estimates=f"{RUN}/estimates/{study}.csv",
             claims=f"{RUN}/claims/{study}.csv",
             sensitivity=f"{RUN}/work/{study}/sensitivity.csv",
-            library=library("reanalysis.presentation"),
+            library=library("reanalysis.steps.present"),
             style=STYLE,
         output:
+            state=f"{RUN}/work/{study}/present.json",
             pdf=[f"{RUN}/figures/{study}/{name}.pdf" for name in figures(study)],
             svg=[f"{RUN}/figures/{study}/{name}.svg" for name in figures(study)],
             csv=[f"{RUN}/figures/{study}/{name}.csv" for name in figures(study)],

@@ -14,7 +14,7 @@ OVERVIEW = [
 rule overview:
     input:
         claims=f"{RUN}/claims.csv",
-        library=library("reanalysis.scoreboard"),
+        library=library("reanalysis.steps.overview"),
         style=STYLE,
     output:
         pdf=f"{RUN}/figures/overview/scoreboard.pdf",
@@ -41,15 +41,11 @@ rule overview:
 rule write_report:
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
-        drawn=[
-            f"{RUN}/work/{study}/{method}.json"
-            for study in STUDIES
-            for method in families(study)
-        ],
+        drawn=states(),
         tables=[f"{RUN}/{table}.csv" for table in TABLES],
         figures=[name for study in STUDIES for name in figure_files(study)],
         scoreboard=OVERVIEW,
-        library=library("reanalysis.report"),
+        library=library("reanalysis.steps.report"),
         template="workflow/scripts/reanalysis/report.html.jinja",
     output:
         report(
@@ -74,7 +70,7 @@ rule record:
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
         tables=[f"{RUN}/{table}.csv" for table in TABLES],
-        library=library("reanalysis.provenance"),
+        library=library("reanalysis.steps.record"),
     output:
         config=f"{RUN}/config.yaml",
         provenance=f"{RUN}/provenance.json",
@@ -93,11 +89,7 @@ rule record:
 rule finish:
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
-        drawn=[
-            f"{RUN}/work/{study}/{method}.json"
-            for study in STUDIES
-            for method in families(study)
-        ],
+        drawn=states(),
         claims=f"{RUN}/claims.csv",
         report=f"{RUN}/report/index.html",
     output:

@@ -1,32 +1,12 @@
 """Rule check: read a study folder; record what it holds or what is wrong with it."""
 
-import json
-import sys
-import traceback
+from reanalysis.job import run
 
-from reanalysis.errors import InputError
-from reanalysis.job import guarded, write_text
-from reanalysis.study import load
-
-
-def check(folders: list[str], study: str, output: str) -> None:
-    """Write the checked study; a mistake in it becomes its status, not a failure."""
-    try:
-        checked = {"status": "ok", "message": "", **load(*folders)}
-    except InputError as error:
-        print(error, file=sys.stderr)
-        checked = {"status": "failed", "message": str(error), "id": study}
-    except Exception as error:  # nobody foresaw it, yet it stops this study alone
-        traceback.print_exc()
-        problem = f"{study}: cannot be read, {type(error).__name__}: {error}"
-        checked = {"status": "failed", "message": problem, "id": study}
-    write_text(output, json.dumps(checked, ensure_ascii=False, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    with guarded(snakemake.params.run_folder, snakemake.log[0]):
-        check(
-            folders=snakemake.params.folders,
-            study=snakemake.wildcards.study,
-            output=snakemake.output[0],
-        )
+run(
+    "reanalysis.steps.check:check",
+    run_folder=snakemake.params.run_folder,
+    log=snakemake.log[0],
+    folders=snakemake.params.folders,
+    study=snakemake.wildcards.study,
+    output=snakemake.output[0],
+)

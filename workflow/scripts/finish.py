@@ -1,41 +1,13 @@
 """Rule finish: fail the run if a study failed, and say which and why."""
 
-import json
-import sys
-from pathlib import Path
+from reanalysis.job import run
 
-from reanalysis.job import guarded, write_text
-from reanalysis.rows import read_rows
-from reanalysis.verdicts import ORDER
-
-
-def finish(checked: list[str], drawn: list[str], claims: str, output: str) -> None:
-    """Write the verdicts' counts; exit with an error when a study has failed."""
-    problems = []
-    for path in [*checked, *drawn]:
-        part = json.loads(Path(path).read_text(encoding="utf-8"))
-        if part.get("status") == "failed":
-            problems.append(part["message"])
-        elif part.get("failed"):
-            problems.append(f"{Path(path).parent.name}: {part['failed']}")
-    if problems:
-        print(
-            f"{len(problems)} problem(s); the other studies are done:",
-            *problems,
-            sep="\n  ",
-            file=sys.stderr,
-        )
-        sys.exit(1)
-    verdicts = [row["verdict"] for row in read_rows(claims)]
-    counts = [f"{verdicts.count(v)} {v}" for v in ORDER if v in verdicts]
-    write_text(output, f"{len(verdicts)} claims: " + ", ".join(counts) + "\n")
-
-
-if __name__ == "__main__":
-    with guarded(snakemake.params.run_folder, snakemake.log[0]):
-        finish(
-            checked=snakemake.input.checked,
-            drawn=snakemake.input.drawn,
-            claims=snakemake.input.claims,
-            output=snakemake.output[0],
-        )
+run(
+    "reanalysis.steps.finish:finish",
+    run_folder=snakemake.params.run_folder,
+    log=snakemake.log[0],
+    checked=snakemake.input.checked,
+    drawn=snakemake.input.drawn,
+    claims=snakemake.input.claims,
+    output=snakemake.output[0],
+)

@@ -1,35 +1,16 @@
 """Rule write_report: the results of a run as one page."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from reanalysis.job import run
 
-from reanalysis.job import guarded, write_text
-from reanalysis.report import page_data, render
-
-
-def report(
-    checked: list[str],
-    drawn: list[str],
-    tables: list[str],
-    figure_folder: str,
-    title: str,
-    studies: Mapping[str, Mapping[str, str]],
-    output: str,
-) -> None:
-    """Write the page; ``studies`` maps each study to its figures' analyses."""
-    by_name = {Path(path).stem: path for path in tables}
-    page = page_data(checked, drawn, by_name, figure_folder, title, studies)
-    write_text(output, render(page))
-
-
-if __name__ == "__main__":
-    with guarded(snakemake.params.run_folder, snakemake.log[0]):
-        report(
-            checked=snakemake.input.checked,
-            drawn=snakemake.input.drawn,
-            tables=snakemake.input.tables,
-            figure_folder=f"{snakemake.params.run_folder}/figures",
-            title=snakemake.params.title,
-            studies=snakemake.params.studies,
-            output=snakemake.output[0],
-        )
+run(
+    "reanalysis.steps.report:report",
+    run_folder=snakemake.params.run_folder,
+    log=snakemake.log[0],
+    checked=snakemake.input.checked,
+    drawn=snakemake.input.drawn,
+    tables=snakemake.input.tables,
+    figure_folder=f"{snakemake.params.run_folder}/figures",
+    title=snakemake.params.title,
+    studies=snakemake.params.studies,
+    output=snakemake.output[0],
+)

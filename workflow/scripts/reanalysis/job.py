@@ -7,15 +7,48 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import IO
+
+from reanalysis import workers
 
 #: Environment variable by which a run names itself to its jobs.
 TOKEN = "REANALYSIS_RUN_TOKEN"
 # Lock files of this process; a lock lasts as long as its file is open.
 _held: list[IO[str]] = []
+
+
+def run(step: str, *, run_folder: str, log: str, **arguments: object) -> None:
+    """Do one job of a run and exit with an error if it fails.
+
+    ``step`` is ``module:function``; ``arguments`` are its paths and values.
+    """
+    request = {"step": step, "run_folder": run_folder, "log": log}
+    request["arguments"] = {name: _plain(value) for name, value in arguments.items()}
+    code = workers.ask(request)
+    if code is None:
+        do(**request)
+    elif code:
+        sys.exit(code)
+
+
+def do(step: str, run_folder: str, log: str, arguments: Mapping) -> None:
+    """Call a step, guarded, in this process."""
+    module, function = step.split(":")
+    with guarded(run_folder, log):
+        getattr(import_module(module), function)(**arguments)
+
+
+def _plain(value: object) -> object:
+    """Return a value of a Snakemake job without Snakemake's own types."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
 
 
 @contextmanager

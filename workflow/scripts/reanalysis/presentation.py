@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reanalysis import captions, display_tables
@@ -14,7 +12,6 @@ from reanalysis.forest_rows import name_of, short_time
 from reanalysis.formatting import MISSING, journal_p
 from reanalysis.job import whole_file, write_text
 from reanalysis.printed import PrintedNumber, place_of, printed_numbers
-from reanalysis.rows import read_estimates, read_rows
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet
@@ -26,13 +23,13 @@ WIDE_MM = 150
 
 
 def present(
+    study: Mapping,
     *,
-    checked: str,
-    drawn: Sequence[str],
-    estimates: str,
-    claims: str,
-    sensitivity: str,
-    study: str,
+    tables: Mapping[str, list],
+    failures: Mapping[str, str],
+    rows: Rows,
+    claims: Rows,
+    moves: Rows,
     figures: Mapping[str, str],
     looks: Mapping,
     figure_folder: str,
@@ -40,17 +37,16 @@ def present(
 ) -> None:
     """Write every figure and table of one study.
 
-    ``figures`` maps the name of each figure to its analysis; ``drawn`` are the
-    methods' figure data. Whatever failed becomes a figure that says so.
+    ``figures`` maps the name of each figure to its analysis, ``tables`` the analysis
+    to the data its method gives for drawing; ``moves`` are rows of sensitivity.csv.
+    Whatever failed (the study, or a method in ``failures``) becomes a figure that
+    says so.
     """
-    known = json.loads(Path(checked).read_text(encoding="utf-8"))
-    rows = read_estimates(estimates)
-    judged = read_rows(claims)
-    title = known.get("title", study)
+    title = study.get("title", study["id"])
     for name, (header, body) in {
-        "claims": display_tables.claims_table(known, judged),
-        "results": display_tables.results_table(known, rows),
-        "sensitivity": display_tables.sensitivity_table(known, read_rows(sensitivity)),
+        "claims": display_tables.claims_table(study, claims),
+        "results": display_tables.results_table(study, rows),
+        "sensitivity": display_tables.sensitivity_table(study, moves),
     }.items():
         stem = f"{table_folder}/{name}"
         write_text(f"{stem}.csv", display_tables.as_csv(header, body))
@@ -59,9 +55,8 @@ def present(
             display_tables.as_html(f"{title}: {TABLES[name]}", header, body),
         )
     if figures:
-        tables, failures = _figure_data(drawn)
         _write_figures(
-            known, tables, failures, rows, judged, figures, looks, figure_folder
+            study, tables, failures, rows, claims, figures, looks, figure_folder
         )
 
 
@@ -70,18 +65,6 @@ TABLES = {
     "results": "primary results",
     "sensitivity": "what other choices make of the results",
 }
-
-
-def _figure_data(drawn: Sequence[str]) -> tuple[dict[str, list], dict[str, str]]:
-    """Return the methods' tables by analysis, and what failed by method."""
-    tables: dict[str, list] = {}
-    failures = {}
-    for path in drawn:
-        part = json.loads(Path(path).read_text(encoding="utf-8"))
-        tables |= part["analyses"]
-        if part["failed"]:
-            failures[Path(path).stem] = part["failed"]
-    return tables, failures
 
 
 def _write_figures(

@@ -1,0 +1,1 @@
+"""The steps of a run: paths and values in, one job, whole files out."""

@@ -1,0 +1,45 @@
+"""One study's claims against its estimates."""
+
+import json
+import traceback
+from pathlib import Path
+
+from reanalysis import author_requests, sensitivity, verdicts
+from reanalysis.claims import CLAIM_COLUMNS
+from reanalysis.job import write_text
+from reanalysis.results import COLUMNS
+from reanalysis.rows import read_estimates, write_rows
+
+
+def compare(
+    checked: str,
+    families: list[str],
+    estimates: str,
+    claims: str,
+    checks: str,
+    moves: str,
+    requests: str,
+    state: str,
+) -> None:
+    """Write a study's part of every table of results.
+
+    An error nobody foresaw stops this study alone: ``state`` makes the run fail at
+    its end.
+    """
+    study = json.loads(Path(checked).read_text(encoding="utf-8"))
+    rows = [row for family in families for row in read_estimates(family)]
+    judged, made, moved, asked, failed = [], [], [], [], ""
+    if study["status"] == "ok":
+        try:
+            judged, made = verdicts.judge(study, rows)
+            moved = sensitivity.sensitivity(rows, study["claims"])
+            asked = author_requests.requests(study, judged)
+        except Exception as error:
+            traceback.print_exc()
+            failed = f"claims not compared, {type(error).__name__}: {error}"
+    write_rows(estimates, COLUMNS, rows)
+    write_rows(claims, (*CLAIM_COLUMNS, *verdicts.RESULT_COLUMNS), judged)
+    write_rows(checks, verdicts.CHECK_COLUMNS, made)
+    write_rows(moves, sensitivity.COLUMNS, moved)
+    write_rows(requests, author_requests.COLUMNS, asked)
+    write_text(state, json.dumps({"failed": failed, "analyses": {}}) + "\n")
