@@ -19,7 +19,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/compare.smk"
-include: "workflow/rules/present.smk"
+include: "workflow/rules/draw.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -10,9 +10,9 @@ from reanalysis.steps import (
     check,
     collect,
     compare,
+    draw,
     estimate,
     overview,
-    present,
     report,
 )
 
@@ -45,20 +45,19 @@ def run_jobs(config: dict, work: Path) -> None:
             written["checks"],
             written["sensitivity"],
             written["requests"],
+            shown=str(work / "tables" / study),
             state=str(folder / "compare.json"),
         )
         figures = figures_of(plan)
-        present.present(
+        draw.draw(
             checked=checked,
             drawn=drawn,
             estimates=written["estimates"],
             claims=written["claims"],
-            sensitivity=written["sensitivity"],
             figures=figures,
             looks=config["figures"],
-            figure_folder=str(work / "figures" / study),
-            table_folder=str(work / "tables" / study),
-            state=str(folder / "present.json"),
+            folder=str(work / "figures" / study),
+            state=str(folder / "draw.json"),
         )
         for table in tables:
             parts[table].append(written[table])
@@ -68,7 +67,7 @@ def run_jobs(config: dict, work: Path) -> None:
     outputs = {table: str(work / f"{table}.csv") for table in tables}
     collect.collect(parts, outputs)
     scoreboard = str(work / "figures" / "overview" / "scoreboard.png")
-    overview.overview(outputs["claims"], config["figures"], scoreboard)
+    overview.overview(parts["claims"], config["figures"], scoreboard)
     report.report(
         checked=checked_all,
         drawn=drawn_all,

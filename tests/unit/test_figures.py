@@ -24,7 +24,7 @@ from reanalysis.results import COLUMNS, Estimate
 from reanalysis.rows import write_rows
 from reanalysis.sample import Sample
 from reanalysis.sensitivity import COLUMNS as SENSITIVITY
-from reanalysis.steps.present import present
+from reanalysis.steps.draw import draw
 from reanalysis.verdicts import ORDER, RESULT_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -385,7 +385,7 @@ def estimate(**cells):
 
 
 def written(folder, checked, rows=(), claims=(), failed=""):
-    """Write what the rules before `present` leave behind, and run it."""
+    """Write what the rules before `draw` leave behind, and run it."""
     sample = Sample(
         kind="reconstructed",
         rows=pd.DataFrame({"time": [1.0, 2, 3], "event": [1, 0, 1]}),
@@ -404,17 +404,15 @@ def written(folder, checked, rows=(), claims=(), failed=""):
     columns = [*CLAIM, *RESULT_COLUMNS]
     write_rows(folder / "claims.csv", columns, claims)
     write_rows(folder / "sensitivity.csv", SENSITIVITY, [])
-    present(
+    draw(
         checked=str(folder / "checked.json"),
         drawn=[str(folder / "kaplan_meier.json")],
         estimates=str(folder / "estimates.csv"),
         claims=str(folder / "claims.csv"),
-        sensitivity=str(folder / "sensitivity.csv"),
         figures={"survival": "survival", "survival_sensitivity": "survival"},
         looks=LOOKS,
-        figure_folder=str(folder / "figures"),
-        table_folder=str(folder / "tables"),
-        state=str(folder / "present.json"),
+        folder=str(folder / "figures"),
+        state=str(folder / "draw.json"),
     )
 
 
@@ -477,6 +475,13 @@ def test_a_study_is_presented(tmp_path):
     steps = [float(r["y"]) for r in rows if r["element"] == "step"]
     # 3 at risk, one event; the second is censored; the last has the event.
     assert steps == pytest.approx([1.0, 2 / 3, 2 / 3, 0.0])
+    display_tables.write_tables(
+        study(),
+        claims=[printed],
+        rows=[median],
+        moves=[],
+        folder=str(tmp_path / "tables"),
+    )
     page = (tmp_path / "tables/claims.html").read_text()
     assert "&lt;b&gt;" in page
     assert "<b>" not in page

@@ -115,6 +115,7 @@ def run(tmp_path_factory):
             [str(work / f"{method}.csv") for method in methods],
             str(work / "estimates.csv"),
             *(str(work / f"{table}.csv") for table in TABLES),
+            shown=str(folder / "tables" / name),
             state=str(work / "compare.json"),
         )
         for table in TABLES:

@@ -48,7 +48,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(project):
     old = "    p_value: exact\n    # Continuity"
     assert old in config
     project.edit("config.yaml", old, old.replace("exact", "normal"))
-    expected = {"wilcoxon/first", "compare/first", "present_first", *OTHERS}
+    expected = {"wilcoxon/first", "compare/first", "draw_first", *OTHERS}
     assert set(project.planned()) == expected
     before = (project.results / "work/first/cox.csv").stat().st_mtime_ns
     outcome = project.run()
@@ -66,7 +66,7 @@ def test_a_setting_of_the_looks_redraws_only(project):
     project.edit("config.yaml", "dpi: 300", "dpi: 150")
     assert set(project.planned()) == {
         *("all", "finish", "overview", "record", "write_report"),
-        *("present_first", "present_second"),
+        *("draw_first", "draw_second"),
     }
 
 

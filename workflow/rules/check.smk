@@ -9,7 +9,6 @@ OUTPUT  checked/<study>.json: the study, its claims and the rows of every
 rule check:
     input:
         files=study_files,
-        library=library("reanalysis.steps.check"),
         script="workflow/scripts/check.py",
     output:
         f"{RUN}/checked/{{study}}.json",
@@ -18,6 +17,7 @@ rule check:
     conda:
         ENVIRONMENT
     params:
+        code=code("reanalysis.steps.check"),
         folders=lambda wildcards: STUDIES[wildcards.study],
         run_folder=run_folder,
     script:

@@ -18,7 +18,7 @@ from reanalysis.plan import (
     METHODS,
     analyses_of,
     figures_of,
-    import_closure,
+    fingerprint,
     methods_of,
     run_name,
 )
@@ -34,11 +34,7 @@ except InputError as error:
 
 RUN = f"{config['results_dir']}/{config['run']}"
 PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
-SHOWN = tuple(
-    f"{table}.{ending}"
-    for table in ("claims", "results", "sensitivity")
-    for ending in ("csv", "html")
-)
+SHOWN = ("claims", "results", "sensitivity")
 TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
 ENVIRONMENT = "../envs/analysis.yaml"
 
@@ -55,12 +51,14 @@ onstart:
         workers.start()
 
 
-def library(module):
-    """The package files a module imports, and the lock of what it runs on."""
-    base = os.path.relpath(workflow.basedir)
-    scripts = os.path.normpath(f"{base}/workflow/scripts")
-    lock = os.path.normpath(f"{base}/requirements.lock")
-    return [*import_closure(scripts, module), lock]
+def code(module):
+    """A fingerprint of all the code a module runs on; it changes when that does.
+
+    As a parameter it makes a rule run again after an edit. Listing the files as
+    input does too, but Snakemake then looks at thousands of them for every job.
+    """
+    scripts = f"{workflow.basedir}/workflow/scripts"
+    return fingerprint(scripts, module, f"{workflow.basedir}/requirements.lock")
 
 
 def run_folder(wildcards):
@@ -102,7 +100,7 @@ def states():
     return [
         f"{RUN}/work/{study}/{step}.json"
         for study in STUDIES
-        for step in [*families(study), "compare", "present"]
+        for step in [*families(study), "compare", *(["draw"] if figures(study) else [])]
     ]
 
 
@@ -111,7 +109,7 @@ def targets():
     return [
         *(f"{RUN}/{table}.csv" for table in TABLES),
         *(name for study in STUDIES for name in figure_files(study)),
-        *(f"{RUN}/tables/{study}/{table}" for study in STUDIES for table in SHOWN),
+        *(f"{RUN}/tables/{study}/{table}.html" for study in STUDIES for table in SHOWN),
         f"{RUN}/report/index.html",
         f"{RUN}/config.yaml",
         f"{RUN}/provenance.json",

@@ -2,7 +2,7 @@
 
 INPUT   checked/<study>.json, work/<study>/<method>.csv
 OUTPUT  per study and over all: estimates, claims with verdicts, checks,
-        sensitivity and requests to authors, as csv
+        sensitivity and requests to authors, as csv; tables/<study>/ for readers
 """
 
 
@@ -13,7 +13,6 @@ rule compare:
             f"{RUN}/work/{wildcards.study}/{method}.csv"
             for method in families(wildcards.study)
         ],
-        library=library("reanalysis.steps.compare"),
     output:
         estimates=f"{RUN}/estimates/{{study}}.csv",
         claims=f"{RUN}/claims/{{study}}.csv",
@@ -21,11 +20,23 @@ rule compare:
         sensitivity=f"{RUN}/work/{{study}}/sensitivity.csv",
         requests=f"{RUN}/work/{{study}}/requests.csv",
         state=f"{RUN}/work/{{study}}/compare.json",
+        pages=[
+            report(
+                f"{RUN}/tables/{{study}}/{table}.html",
+                caption="../report/table.rst",
+                category="2 Studies",
+                subcategory="{study}",
+                labels={"study": "{study}", "figure": f"table of {table}"},
+            )
+            for table in SHOWN
+        ],
+        tables=[f"{RUN}/tables/{{study}}/{table}.csv" for table in SHOWN],
     log:
         f"{RUN}/logs/compare/{{study}}.log",
     conda:
         ENVIRONMENT
     params:
+        code=code("reanalysis.steps.compare"),
         run_folder=run_folder,
     script:
         "../scripts/compare.py"
@@ -45,6 +56,7 @@ rule collect:
     conda:
         ENVIRONMENT
     params:
+        code=code("reanalysis.steps.collect"),
         run_folder=run_folder,
     script:
         "../scripts/collect.py"

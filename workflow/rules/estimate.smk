@@ -16,8 +16,6 @@ for method in METHODS:
             method
         input:
             checked=f"{RUN}/checked/{{study}}.json",
-            library=library(f"reanalysis.methods.{method}"),
-            runner=library("reanalysis.steps.estimate"),
         output:
             estimates=f"{RUN}/work/{{study}}/{method}.csv",
             drawn=f"{RUN}/work/{{study}}/{method}.json",
@@ -26,6 +24,10 @@ for method in METHODS:
         conda:
             ENVIRONMENT
         params:
+            code=[
+                code("reanalysis.steps.estimate"),
+                code(f"reanalysis.methods.{method}"),
+            ],
             method=method,
             settings=method_settings(config, method),
             run_folder=run_folder,

@@ -13,8 +13,7 @@ OVERVIEW = [
 
 rule overview:
     input:
-        claims=f"{RUN}/claims.csv",
-        library=library("reanalysis.steps.overview"),
+        claims=expand(f"{RUN}/claims/{{study}}.csv", study=STUDIES),
         style=STYLE,
     output:
         pdf=f"{RUN}/figures/overview/scoreboard.pdf",
@@ -32,6 +31,7 @@ rule overview:
     conda:
         ENVIRONMENT
     params:
+        code=code("reanalysis.steps.overview"),
         looks=config["figures"],
         run_folder=run_folder,
     script:
@@ -45,7 +45,6 @@ rule write_report:
         tables=[f"{RUN}/{table}.csv" for table in TABLES],
         figures=[name for study in STUDIES for name in figure_files(study)],
         scoreboard=OVERVIEW,
-        library=library("reanalysis.steps.report"),
         template="workflow/scripts/reanalysis/report.html.jinja",
     output:
         report(
@@ -59,6 +58,7 @@ rule write_report:
     conda:
         ENVIRONMENT
     params:
+        code=code("reanalysis.steps.report"),
         title=config["report"]["title"],
         studies={study: figures(study) for study in STUDIES},
         run_folder=run_folder,
@@ -69,8 +69,6 @@ rule write_report:
 rule record:
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
-        tables=[f"{RUN}/{table}.csv" for table in TABLES],
-        library=library("reanalysis.steps.record"),
     output:
         config=f"{RUN}/config.yaml",
         provenance=f"{RUN}/provenance.json",
@@ -80,6 +78,7 @@ rule record:
     conda:
         ENVIRONMENT
     params:
+        code=code("reanalysis.steps.record"),
         config=config,
         run_folder=run_folder,
     script:
@@ -90,8 +89,7 @@ rule finish:
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
         drawn=states(),
-        claims=f"{RUN}/claims.csv",
-        report=f"{RUN}/report/index.html",
+        claims=expand(f"{RUN}/claims/{{study}}.csv", study=STUDIES),
     output:
         f"{RUN}/status.txt",
     log:
@@ -99,6 +97,7 @@ rule finish:
     conda:
         ENVIRONMENT
     params:
+        code=code("reanalysis.steps.finish"),
         run_folder=run_folder,
     script:
         "../scripts/finish.py"

@@ -13,5 +13,6 @@ run(
     checks=snakemake.output.checks,
     moves=snakemake.output.sensitivity,
     requests=snakemake.output.requests,
+    shown=f"{snakemake.params.run_folder}/tables/{snakemake.wildcards.study}",
     state=snakemake.output.state,
 )

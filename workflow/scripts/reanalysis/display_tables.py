@@ -11,6 +11,7 @@ from io import StringIO
 from reanalysis.analyses import PRIMARY
 from reanalysis.forest_rows import name_of
 from reanalysis.formatting import journal_number, journal_p
+from reanalysis.job import write_text
 
 Table = tuple[Sequence[str], list[list[str]]]
 
@@ -246,3 +247,31 @@ def as_html(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) ->
 def _class(cell: str) -> str:
     plain = cell.removesuffix("%").lstrip("\u2212<>-")
     return ' class="n"' if plain and plain.replace(".", "", 1).isdigit() else ""
+
+
+def write_tables(
+    study: Mapping,
+    *,
+    claims: Sequence[Mapping],
+    rows: Sequence[Mapping],
+    moves: Sequence[Mapping],
+    folder: str,
+) -> None:
+    """Write the tables of one study as csv and html.
+
+    ``claims`` and ``moves`` are rows of claims.csv and sensitivity.csv as text,
+    ``rows`` of estimates.csv.
+    """
+    title = study.get("title", study["id"])
+    for name, subject, (header, body) in (
+        ("claims", "printed against recomputed", claims_table(study, claims)),
+        ("results", "primary results", results_table(study, rows)),
+        (
+            "sensitivity",
+            "what other choices make of the results",
+            sensitivity_table(study, moves),
+        ),
+    ):
+        write_text(f"{folder}/{name}.csv", as_csv(header, body))
+        page = as_html(f"{title}: {subject}", header, body)
+        write_text(f"{folder}/{name}.html", page)

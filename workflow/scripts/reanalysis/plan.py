@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -147,29 +148,53 @@ def _has_rows(path: Path | None) -> bool:
         return bool(handle.readline() and handle.readline().strip())
 
 
-@cache
-def import_closure(folder: str, module: str) -> tuple[str, ...]:
-    """Return the files of the package that a module imports, itself included.
+def fingerprint(folder: str, module: str, *others: str) -> str:
+    """Return a hash of all package files a module imports, and of other files.
 
-    ``folder`` is where the package lies. A rule that lists them as input runs
-    again when any of them is edited.
+    ``folder`` is where the package lies. A rule that has it among its parameters
+    runs again when any of them is edited.
     """
-    found: dict[str, Path] = {}
+    digest = hashlib.sha256()
+    for path in (*import_closure(folder, module), *others):
+        digest.update(_hash(path).encode())
+    return digest.hexdigest()[:16]
+
+
+def import_closure(folder: str, module: str) -> tuple[str, ...]:
+    """Return the files of the package that a module imports, itself included."""
+    found: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        path = Path(folder, *name.split("."))
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        if name in found or not path.exists():
-            continue
-        found[name] = path
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                waiting.append(node.module)
-                waiting += [f"{node.module}.{alias.name}" for alias in node.names]
+        path = _file_of(folder, name)
+        if name not in found and path is not None:
+            found[name] = path
+            waiting += _imports(path)
     package = module.split(".")[0]
     return tuple(
-        str(path) for name, path in sorted(found.items()) if name.startswith(package)
+        path for name, path in sorted(found.items()) if name.startswith(package)
     )
+
+
+@cache
+def _file_of(folder: str, name: str) -> str | None:
+    path = Path(folder, *name.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return str(path) if path.exists() else None
+
+
+@cache
+def _imports(path: str) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+@cache
+def _hash(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

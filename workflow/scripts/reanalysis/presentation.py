@@ -1,4 +1,4 @@
-"""Decide which drawing serves which analysis; write a study's figures and tables."""
+"""Decide which drawing serves which analysis, and write a study's figures."""
 
 from __future__ import annotations
 
@@ -22,53 +22,9 @@ Rows = Sequence[Mapping]
 WIDE_MM = 150
 
 
-def present(
+def draw(
     study: Mapping,
     *,
-    tables: Mapping[str, list],
-    failures: Mapping[str, str],
-    rows: Rows,
-    claims: Rows,
-    moves: Rows,
-    figures: Mapping[str, str],
-    looks: Mapping,
-    figure_folder: str,
-    table_folder: str,
-) -> None:
-    """Write every figure and table of one study.
-
-    ``figures`` maps the name of each figure to its analysis, ``tables`` the analysis
-    to the data its method gives for drawing; ``moves`` are rows of sensitivity.csv.
-    Whatever failed (the study, or a method in ``failures``) becomes a figure that
-    says so.
-    """
-    title = study.get("title", study["id"])
-    for name, (header, body) in {
-        "claims": display_tables.claims_table(study, claims),
-        "results": display_tables.results_table(study, rows),
-        "sensitivity": display_tables.sensitivity_table(study, moves),
-    }.items():
-        stem = f"{table_folder}/{name}"
-        write_text(f"{stem}.csv", display_tables.as_csv(header, body))
-        write_text(
-            f"{stem}.html",
-            display_tables.as_html(f"{title}: {TABLES[name]}", header, body),
-        )
-    if figures:
-        _write_figures(
-            study, tables, failures, rows, claims, figures, looks, figure_folder
-        )
-
-
-TABLES = {
-    "claims": "printed against recomputed",
-    "results": "primary results",
-    "sensitivity": "what other choices make of the results",
-}
-
-
-def _write_figures(
-    study: Mapping,
     tables: Mapping[str, list],
     failures: Mapping[str, str],
     rows: Rows,
@@ -77,7 +33,12 @@ def _write_figures(
     looks: Mapping,
     folder: str,
 ) -> None:
-    # The drawing library is imported only where there is a figure to draw.
+    """Write every figure of one study.
+
+    ``figures`` maps the name of each figure to its analysis, ``tables`` the analysis
+    to the data its method gives for drawing. Whatever failed (the study, or a method
+    in ``failures``) becomes a figure that says so.
+    """
     from reanalysis.figures.sheet import Sheet, notice, rendered
     from reanalysis.figures.style import Look
 

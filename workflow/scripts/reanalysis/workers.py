@@ -8,6 +8,7 @@ themselves, with the same result.
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -31,9 +32,12 @@ WARM = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
-    "jinja2",
-    "jsonschema",
-    "yaml",
+    "reanalysis.figures.sheet",
+    "reanalysis.steps.check",
+    "reanalysis.steps.estimate",
+    "reanalysis.steps.compare",
+    "reanalysis.steps.draw",
+    "reanalysis.steps.report",
 )
 _started: list[subprocess.Popen] = []
 
@@ -79,8 +83,11 @@ def serve(address: str) -> None:
     """Import what jobs need, then fork one process for each job that asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ends with its parent instead
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
-    for module in WARM:
+    from reanalysis.plan import METHODS  # too much to import for the jobs that ask
+
+    for module in (*WARM, *(f"reanalysis.methods.{method}" for method in METHODS)):
         import_module(module)
+    gc.freeze()  # or the forks would copy what the collector touches
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
         server.listen()

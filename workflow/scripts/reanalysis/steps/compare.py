@@ -4,11 +4,11 @@ import json
 import traceback
 from pathlib import Path
 
-from reanalysis import author_requests, sensitivity, verdicts
+from reanalysis import author_requests, display_tables, sensitivity, verdicts
 from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.job import write_text
 from reanalysis.results import COLUMNS
-from reanalysis.rows import read_estimates, write_rows
+from reanalysis.rows import read_estimates, read_rows, write_rows
 
 
 def compare(
@@ -19,9 +19,10 @@ def compare(
     checks: str,
     moves: str,
     requests: str,
+    shown: str,
     state: str,
 ) -> None:
-    """Write a study's part of every table of results.
+    """Write a study's part of every table of results, and those for readers.
 
     An error nobody foresaw stops this study alone: ``state`` makes the run fail at
     its end.
@@ -42,4 +43,11 @@ def compare(
     write_rows(checks, verdicts.CHECK_COLUMNS, made)
     write_rows(moves, sensitivity.COLUMNS, moved)
     write_rows(requests, author_requests.COLUMNS, asked)
+    display_tables.write_tables(
+        study,
+        claims=read_rows(claims),
+        rows=rows,
+        moves=read_rows(moves),
+        folder=shown,
+    )
     write_text(state, json.dumps({"failed": failed, "analyses": {}}) + "\n")

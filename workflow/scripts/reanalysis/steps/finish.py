@@ -9,7 +9,9 @@ from reanalysis.rows import read_rows
 from reanalysis.verdicts import ORDER
 
 
-def finish(checked: list[str], drawn: list[str], claims: str, output: str) -> None:
+def finish(
+    checked: list[str], drawn: list[str], claims: list[str], output: str
+) -> None:
     """Write the verdicts' counts; exit with an error when a study has failed."""
     problems = []
     for path in [*checked, *drawn]:
@@ -26,6 +28,6 @@ def finish(checked: list[str], drawn: list[str], claims: str, output: str) -> No
             file=sys.stderr,
         )
         sys.exit(1)
-    verdicts = [row["verdict"] for row in read_rows(claims)]
+    verdicts = [row["verdict"] for path in claims for row in read_rows(path)]
     counts = [f"{verdicts.count(v)} {v}" for v in ORDER if v in verdicts]
     write_text(output, f"{len(verdicts)} claims: " + ", ".join(counts) + "\n")

@@ -7,6 +7,7 @@ from reanalysis import scoreboard
 from reanalysis.rows import read_rows
 
 
-def overview(claims: str, looks: Mapping, output: str) -> None:
-    """Write the scoreboard; ``output`` is any of its files."""
-    scoreboard.write(read_rows(claims), looks, str(Path(output).with_suffix("")))
+def overview(claims: list[str], looks: Mapping, output: str) -> None:
+    """Write the scoreboard of all studies; ``output`` is any of its files."""
+    rows = [row for path in claims for row in read_rows(path)]
+    scoreboard.write(rows, looks, str(Path(output).with_suffix("")))

@@ -1,8 +1,8 @@
-"""Draw the figures and set the tables of every study.
+"""Draw the figures of every study.
 
 INPUT   checked/<study>.json, work/<study>/<method>.json, estimates, claims
 OUTPUT  figures/<study>/<figure>.{pdf,svg,png} with the numbers drawn (.csv) and
-        the caption (.txt); tables/<study>/<table>.{csv,html}
+        the caption (.txt)
 
 A study's figures are one job: importing the drawing library costs more than
 drawing one. Each figure is a named output all the same, so that it can be asked for
@@ -12,20 +12,20 @@ by its path.
 STYLE = "workflow/scripts/reanalysis/figures/style.mplstyle"
 
 for study in STUDIES:
+    if not figures(study):
+        continue
 
     rule:
         name:
-            f"present_{study}"
+            f"draw_{study}"
         input:
             checked=f"{RUN}/checked/{study}.json",
             drawn=[f"{RUN}/work/{study}/{method}.json" for method in families(study)],
             estimates=f"{RUN}/estimates/{study}.csv",
             claims=f"{RUN}/claims/{study}.csv",
-            sensitivity=f"{RUN}/work/{study}/sensitivity.csv",
-            library=library("reanalysis.steps.present"),
             style=STYLE,
         output:
-            state=f"{RUN}/work/{study}/present.json",
+            state=f"{RUN}/work/{study}/draw.json",
             pdf=[f"{RUN}/figures/{study}/{name}.pdf" for name in figures(study)],
             svg=[f"{RUN}/figures/{study}/{name}.svg" for name in figures(study)],
             csv=[f"{RUN}/figures/{study}/{name}.csv" for name in figures(study)],
@@ -40,28 +40,15 @@ for study in STUDIES:
                 )
                 for name in figures(study)
             ],
-            tables=[
-                (
-                    report(
-                        f"{RUN}/tables/{study}/{table}",
-                        caption="../report/table.rst",
-                        category="2 Studies",
-                        subcategory=study,
-                        labels={"study": study, "figure": f"table of {table[:-5]}"},
-                    )
-                    if table.endswith(".html")
-                    else f"{RUN}/tables/{study}/{table}"
-                )
-                for table in SHOWN
-            ],
         log:
-            f"{RUN}/logs/present/{study}.log",
+            f"{RUN}/logs/draw/{study}.log",
         conda:
             ENVIRONMENT
         params:
+            code=code("reanalysis.steps.draw"),
             study=study,
             figures=figures(study),
             looks=config["figures"],
             run_folder=run_folder,
         script:
-            "../scripts/present.py"
+            "../scripts/draw.py"

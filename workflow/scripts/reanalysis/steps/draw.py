@@ -1,4 +1,4 @@
-"""The figures and tables of one study."""
+"""The figures of one study."""
 
 import json
 import traceback
@@ -10,19 +10,17 @@ from reanalysis.job import write_text
 from reanalysis.rows import read_estimates, read_rows
 
 
-def present(
+def draw(
     checked: str,
     drawn: list[str],
     estimates: str,
     claims: str,
-    sensitivity: str,
     figures: Mapping[str, str],
     looks: Mapping,
-    figure_folder: str,
-    table_folder: str,
+    folder: str,
     state: str,
 ) -> None:
-    """Write every figure and table of one study.
+    """Write every figure of one study.
 
     An error nobody foresaw stops this study alone: its figures say so, and ``state``
     makes the run fail at its end.
@@ -32,11 +30,10 @@ def present(
         Path(path).stem: json.loads(Path(path).read_text(encoding="utf-8"))
         for path in drawn
     }
-    made = {"figures": figures, "looks": looks}
-    made |= {"figure_folder": figure_folder, "table_folder": table_folder}
+    made = {"figures": figures, "looks": looks, "folder": folder}
     failed = ""
     try:
-        presentation.present(
+        presentation.draw(
             study,
             tables={
                 a: t for part in parts.values() for a, t in part["analyses"].items()
@@ -44,7 +41,6 @@ def present(
             failures={name: p["failed"] for name, p in parts.items() if p["failed"]},
             rows=read_estimates(estimates),
             claims=read_rows(claims),
-            moves=read_rows(sensitivity),
             **made,
         )
     except Exception as error:
@@ -52,5 +48,5 @@ def present(
         failed = f"not shown, {type(error).__name__}: {error}"
         unshown = {**study, "status": "failed", "message": failed}
         nothing: dict = {"tables": {}, "failures": {}, "rows": [], "claims": []}
-        presentation.present(unshown, moves=[], **nothing, **made)
+        presentation.draw(unshown, **nothing, **made)
     write_text(state, json.dumps({"failed": failed, "analyses": {}}) + "\n")
