@@ -1,0 +1,1 @@
+"""Read what a paper prints: consistent, attainable, by which convention."""
