@@ -11,7 +11,9 @@ with 10 and with 100 scenarios. Peak memory is that of the largest process.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import math
 import resource
 import shutil
 import subprocess
@@ -40,12 +42,46 @@ def in_one_process(work: Path, scenarios: int | None, studies: str | None) -> No
     run_jobs(config, work)
 
 
+#: Choices the numbered scenarios combine, one of each per scenario.
+CHOICES = {
+    "kaplan_meier": {
+        "interval": ["log", "plain", "logit", "arcsine"],
+        "median_rule": ["midpoint", "first_at_or_below", "below"],
+    },
+    "log_rank": {"weights": ["gehan-breslow", "tarone-ware", "peto-peto"]},
+    "cox": {
+        "ties": ["efron", "breslow", "exact"],
+        "p_value": ["wald", "likelihood-ratio", "score"],
+    },
+    "wilcoxon": {
+        "test": ["wilcoxon", "t", "sign"],
+        "p_value": ["exact", "normal"],
+        "zeros": ["wilcox", "pratt"],
+    },
+    "tables": {
+        "test": ["chi-square", "chi-square-yates", "fisher-midp", "n-1-chi-square"],
+        "interval_risk_difference": ["newcombe", "wald", "agresti-caffo"],
+        "interval_odds_ratio": ["conditional-exact", "woolf"],
+    },
+    "proportions": {"interval": ["wilson", "wald", "jeffreys", "mid-p"]},
+    "rates": {"test": ["exact-conditional", "mid-p", "wald", "score"]},
+}
+
+
 def numbered_scenarios(count: int) -> dict[str, dict]:
-    """Return that many distinct scenarios: each moves the level of the intervals."""
-    return {
-        f"level_{number}": {"conf_level": 0.5 + 0.4 * number / count}
-        for number in range(count)
-    }
+    """Return that many different scenarios, each with a choice for every setting."""
+    keys = [(m, s) for m, settings in CHOICES.items() for s in settings]
+    product = itertools.product(*(CHOICES[m][s] for m, s in keys))
+    total = math.prod(len(CHOICES[m][s]) for m, s in keys)
+    # Spread over the whole product, so that every setting varies.
+    chosen = itertools.islice(product, 0, None, total // count)
+    scenarios = {}
+    for number, values in enumerate(itertools.islice(chosen, count)):
+        methods: dict[str, dict] = {}
+        for (method, setting), value in zip(keys, values, strict=True):
+            methods.setdefault(method, {})[setting] = value
+        scenarios[f"choice_{number}"] = {"methods": methods}
+    return scenarios
 
 
 def timed(command: list[str], cwd: Path) -> tuple[float, float]:

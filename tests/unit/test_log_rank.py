@@ -395,8 +395,11 @@ def test_rows_of_three_groups():
 def test_more_than_thirty_patients_are_asymptotic():
     data = sample(MP + PLACEBO, MP_EVENT + [1] * 21, [0] * 21 + [1] * 21)
     assert list(by_test(estimate(data, PRIMARY))) == ["log-rank"]
-    row = estimate(data, PRIMARY | {"p_value": "exact"})[0]
-    assert row.note == "Exact p-values are given up to 30 patients."
+    asked, row = estimate(data, PRIMARY | {"p_value": "exact"})[:2]
+    assert asked.test == "log-rank, exact permutation"
+    assert asked.note == "Exact p-values are given up to 30 patients."
+    assert np.isnan(asked.p_value)
+    assert row.test == "log-rank"
     assert_allclose(row.test_statistic, 16.7929409892, rtol=1e-9)
 
 

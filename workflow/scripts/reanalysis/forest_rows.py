@@ -72,6 +72,12 @@ Rows = Sequence[Mapping]
 Blocks = dict[tuple[str, ...], dict[str, list[Mapping]]]
 
 
+#: Scenarios a forest shows by themselves; the range of the others is one row.
+MOST_SCENARIOS = 20
+#: Scenarios that change nothing, named below a forest.
+MOST_NAMES = 8
+
+
 def name_of(statistic: str) -> str:
     """Return the name of a statistic for readers."""
     return NAMES.get(statistic, statistic.replace("_", " ").capitalize())
@@ -177,10 +183,12 @@ def _over_scenarios(
     from reanalysis.figures.forest import Line
 
     lines: list[Line] = []
+    same: list[str] = []
     p_only = _p_only(blocks)
     for block, scenarios in blocks.items():
         if len(blocks) > 1:
             lines.append(Line(label=_title(block, scenarios), role="heading"))
+        shown, further = 0, []
         test = scenarios[PRIMARY][0]["test"] if len(statistics) > 1 else ""
         label = "Primary analysis" + (f": {test}" if test else "")
         lines.append(_line(label, scenarios[PRIMARY], "primary", p_only))
@@ -198,14 +206,42 @@ def _over_scenarios(
                 label += f": {found[0]['test']}"
             if role == "range":
                 label += f" ({len(found)} runs)"
+            elif len(blocks) == 1 and _alike(found[0], scenarios[PRIMARY][0]):
+                same.append(scenario.replace("_", " "))
+                continue
+            elif role == "scenario" and shown == MOST_SCENARIOS:
+                further.append(found[0])
+                continue
+            shown += role == "scenario"
             lines.append(_line(label.replace("_", " "), found, role, p_only))
+        if further:
+            label = f"{len(further)} further scenarios"
+            lines.append(_line(label, [*further, further[0]], "range", p_only))
+    legend = [f"As the primary analysis: {_listed(same)}."] if same else []
     one = next(iter(blocks.values()))[PRIMARY][0]
     title = (
         ""
         if len(blocks) > 1
         else _title(next(iter(blocks)), next(iter(blocks.values())))
     )
-    return _made(kind, blocks, statistics, lines, one, p_only, title=title)
+    return _made(
+        kind, blocks, statistics, lines, one, p_only, title=title, legend=legend
+    )
+
+
+def _alike(row: Mapping, other: Mapping) -> bool:
+    """Tell whether a forest would show two rows alike."""
+    numbers = ("estimate", "conf_low", "conf_high", "p_value")
+    return row["test"] == other["test"] and all(
+        row[c] == other[c] or not (_finite(row[c]) or _finite(other[c]))
+        for c in numbers
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    return ", ".join(names[:MOST_NAMES]) + f" and {len(names) - MOST_NAMES} more"
 
 
 def _over_blocks(

@@ -47,7 +47,8 @@ def write_rows(
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(columns)
         for row in rows:
-            writer.writerow([_cell(row[column]) for column in columns])
+            cells = map(row.__getitem__, columns)
+            writer.writerow([c if type(c) is str else _cell(c) for c in cells])
 
 
 def read_rows(path: str | Path) -> list[dict[str, str]]:
@@ -68,14 +69,14 @@ def read_estimates(path: str | Path) -> list[dict[str, object]]:
 
 
 def _cell(value: object) -> object:
-    # numpy scalars print as plain numbers only after conversion
-    if isinstance(value, str) or value is None:
+    if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    # numpy scalars print as plain numbers only after conversion
     number = float(value)  # type: ignore[arg-type]
-    if math.isnan(number):
+    if number != number:
         return ""
     if number.is_integer() and abs(number) < 1e15:
-        return str(int(number))
+        return int(number)
     return repr(number)

@@ -8,6 +8,7 @@ method. Only the order of the verdicts, never a figure's rounding, decides.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ RESULT_COLUMNS = (
     "estimate_id",
     "reason",
 )
-CHECK_COLUMNS = ("study", "claim_id", "family", "check", "outcome", "reason")
+CHECK_COLUMNS = ("claim_id", "family", "check", "outcome", "reason", "study")
 
 _DAYS = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
 _PERCENT = {"%", "percent", "per cent", "percentage points", "% points"}
@@ -128,7 +129,7 @@ def recompute(claim: Mapping, study: Mapping, rows: Sequence[Mapping]) -> Check:
         dataset = study["datasets"][analysis["dataset"]]
         return _outcome(
             "not_recomputable",
-            f"The rows it needs are not public: {dataset['awaited']}",
+            f"The rows it needs are not public: {_first_sentence(dataset['awaited'])}",
         )
     stated = STATED if analysis["paper"].get("convention") else PRIMARY
     primary = _matching(claim, analysis, [r for r in rows if r["scenario"] == stated])
@@ -304,7 +305,7 @@ def _agrees(claim: Mapping, analysis: Mapping, found: Found, stated: str) -> Che
     outcome = "compatible" if analysis["kind"] in NOT_OBSERVED else "reproduced"
     by = (
         f"the convention the paper states ({_words(found.row['convention'])})"
-        if stated == STATED
+        if stated == STATED and claim["field"] != "estimate"
         else "the primary convention"
     )
     reason = f"Recomputed {_say(claim, found)} by {by}{_named_test(found)}."
@@ -382,13 +383,13 @@ def _differs(
         reason += near
     else:
         reason += f"; the words claim {words.MEANINGS[test.claimed or '']}"
-    if tried:
+    if tried > 1:
         reason += f". None of {tried} conventions gives it"
     return Check(
         "recompute",
         "printed against recomputed",
         outcome,
-        reason + ".",
+        reason + "." + _also(claim["note"]),
         first,
         str(first.row["convention"]),
         tried,
@@ -425,6 +426,8 @@ def _say(claim: Mapping, found: Found) -> str:
             digits = printed_interval(claim).digits
             whole = claim["statistic"] in COUNTS and float(x).is_integer()
             return round_half_up(x, 0 if whole else max(digits, 0) + 1)
+        if claim["field"] == "p_value" and x < 0.001:
+            return f"{x:.2g}"  # held against a printed bound, <0.001 would say nothing
         return journal_number(x, field=claim["field"], statistic=claim["statistic"])
 
     unit = f" {claim['unit']}" if claim["unit"] == "%" else ""
@@ -443,6 +446,10 @@ def _named_test(found: Found) -> str:
 
 def _words(name: object) -> str:
     return str(name).replace("_", " ")
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.;])\s", text.strip(), maxsplit=1)[0].rstrip(".;") + "."
 
 
 def _also(note: str) -> str:

@@ -7,7 +7,7 @@ counts, trend, or scores for an exact test to permute.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -383,8 +383,11 @@ def _comparison(
         scores, treated, stratum = _per_person(data, result.scores)
         p_value = permutation_p_value(scores, treated, stratum, alternative=alternative)
     except MethodError as problem:
-        note = str(problem) if settings["p_value"] == "exact" else ""
-        return [replace(asymptotic, note=note)]
+        if settings["p_value"] != "exact":
+            return [asymptotic]
+        name = f"{row.keywords['test']}, exact permutation"
+        # What was asked for comes first, empty: the other is no stand-in for it.
+        return [row(test=name, note=str(problem)), asymptotic]
     exact = row(
         alternative=alternative,
         p_value=p_value,
