@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/whole_run.py [--studies a,b] [--repeats 1]
 
-Prints, from one session on one machine: the pipeline from nothing on two cores,
+Prints, measured in one go on one machine: the pipeline from nothing on two cores,
 the same estimates, tables, figures and report in one process without Snakemake,
 their ratio, the time to find that nothing is to be done, and the plain process
 with 10 and with 100 scenarios. Peak memory is that of the largest process.

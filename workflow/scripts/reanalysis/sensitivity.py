@@ -63,7 +63,8 @@ def sensitivity(rows: Sequence[Mapping], claims: Sequence[Mapping]) -> list[dict
     for row in rows:
         if row["scenario"] in (STATED, "convention"):
             continue
-        if row["statistic"] not in HEADLINE:
+        # Counting what happened leaves nothing to choose but the denominator.
+        if row["statistic"] not in HEADLINE or row["method"] == "descriptive":
             continue
         place = tuple(str(row[column]) for column in _PLACE)
         scenarios = by_scenario.setdefault(place, {})
