@@ -7,38 +7,14 @@ import math
 
 import pytest
 
+from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.consistency import integers, p_values
 from reanalysis.consistency.counts import counts_that_fit
 from reanalysis.consistency.reading import Report, item, time_point
 from reanalysis.consistency.single import checks
 from reanalysis.rounding import cut_off, interval, read
 
-CLAIM = dict.fromkeys(
-    [
-        "claim_id",
-        "analysis",
-        "population",
-        "endpoint",
-        "timepoint",
-        "group",
-        "reference",
-        "statistic",
-        "field",
-        "printed",
-        "value",
-        "relation",
-        "unit",
-        "conf_level",
-        "test",
-        "alternative",
-        "role",
-        "source",
-        "locator",
-        "quote",
-        "note",
-    ],
-    "",
-) | {
+CLAIM = dict.fromkeys(CLAIM_COLUMNS, "") | {
     "analysis": "a",
     "population": "all",
     "endpoint": "outcome",

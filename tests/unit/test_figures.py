@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from reanalysis import captions, display_tables, scoreboard
+from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.errors import InputError
 from reanalysis.figures import forest, groups, kaplan_meier, paired, visits
 from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
@@ -401,7 +402,7 @@ def written(folder, checked, rows=(), claims=(), failed=""):
         json.dumps({"failed": failed, "analyses": {} if failed else drawn_tables})
     )
     write_rows(folder / "estimates.csv", COLUMNS, rows)
-    columns = [*CLAIM, *RESULT_COLUMNS]
+    columns = [*CLAIM_COLUMNS, *RESULT_COLUMNS]
     write_rows(folder / "claims.csv", columns, claims)
     write_rows(folder / "sensitivity.csv", SENSITIVITY, [])
     draw(
@@ -416,33 +417,8 @@ def written(folder, checked, rows=(), claims=(), failed=""):
     )
 
 
-CLAIM = [
-    "claim_id",
-    "analysis",
-    "population",
-    "endpoint",
-    "timepoint",
-    "group",
-    "reference",
-    "statistic",
-    "field",
-    "printed",
-    "value",
-    "relation",
-    "unit",
-    "conf_level",
-    "test",
-    "alternative",
-    "role",
-    "source",
-    "locator",
-    "quote",
-    "note",
-]
-
-
 def claim(**cells):
-    blank = dict.fromkeys([*CLAIM, *RESULT_COLUMNS], "")
+    blank = dict.fromkeys([*CLAIM_COLUMNS, *RESULT_COLUMNS], "")
     return {**blank, "study": "made2026", "verdict": "context", **cells}
 
 

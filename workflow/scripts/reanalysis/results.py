@@ -58,6 +58,16 @@ COLUMNS = (
     "p_value_max",
 )
 
+#: Columns that hold numbers; the others hold words even where they look like numbers.
+NUMBERS = frozenset(
+    column
+    for column in COLUMNS
+    if column.endswith(("_min", "_max", "members"))
+    or column in COLUMNS[COLUMNS.index("estimate") : COLUMNS.index("interval_method")]
+    or column in {"test_statistic", "df", "p_value", "n", "events"}
+    or column.startswith("band_")
+)
+
 #: Fields of an estimate that can be ranges when the inputs are printed numbers.
 RANGED = ("estimate", "conf_low", "conf_high", "test_statistic", "p_value")
 

@@ -8,35 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reanalysis.job import whole_file
-
-#: Columns of estimates.csv that hold words even where they look like numbers.
-_TEXT = frozenset(
-    {
-        "estimate_id",
-        "study",
-        "analysis",
-        "method",
-        "dataset",
-        "kind",
-        "population",
-        "endpoint",
-        "scenario",
-        "specification",
-        "convention",
-        "group",
-        "reference",
-        "term",
-        "cause",
-        "timepoint",
-        "time_unit",
-        "statistic",
-        "interval_method",
-        "test",
-        "alternative",
-        "unit",
-        "note",
-    }
-)
+from reanalysis.results import NUMBERS
 
 
 def write_rows(
@@ -61,7 +33,7 @@ def read_estimates(path: str | Path) -> list[dict[str, object]]:
     """Read rows of estimates.csv with its numbers as floats (nan when empty)."""
     return [
         {
-            name: cell if name in _TEXT else float(cell) if cell else math.nan
+            name: (float(cell) if cell else math.nan) if name in NUMBERS else cell
             for name, cell in row.items()
         }
         for row in read_rows(path)
