@@ -14,7 +14,7 @@ import yaml
 from reanalysis.config import method_settings
 from reanalysis.report import UNTESTED, VERDICTS
 from reanalysis.rows import read_rows
-from reanalysis.steps import check, collect, compare, estimate, report
+from reanalysis.steps import check, collect, compare, consistency, estimate, report
 from reanalysis.verdicts import ORDER
 
 ROOT = Path(__file__).parents[2]
@@ -110,9 +110,13 @@ def run(tmp_path_factory):
                 str(work / f"{method}.csv"),
                 str(work / f"{method}.json"),
             )
+        ranges, told = str(work / "consistency.csv"), str(work / "consistency.json")
+        consistency.consistency(str(checked), ranges, told)
         compare.compare(
             str(checked),
             [str(work / f"{method}.csv") for method in methods],
+            ranges,
+            told,
             str(work / "estimates.csv"),
             *(str(work / f"{table}.csv") for table in TABLES),
             shown=str(folder / "tables" / name),

@@ -7,6 +7,7 @@ pipeline existed: tests/data/expected_verdicts*.csv, each with its reason.
 from __future__ import annotations
 
 import csv
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import yaml
 from reanalysis.analyses import run_method
 from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.config import method_settings
+from reanalysis.consistency import family
 from reanalysis.plan import METHODS
 from reanalysis.results import COLUMNS
 from reanalysis.rows import read_estimates, write_rows
@@ -55,7 +57,8 @@ def judged(tmp_path_factory):
             if method in used:
                 rows += run_method(study, method, method_settings(config(), method))[0]
         write_rows(folder / f"{name}.csv", COLUMNS, rows)
-        claims, _ = judge(study, read_estimates(folder / f"{name}.csv"))
+        told = [asdict(check) for check in family.run(study)]
+        claims, _ = judge(study, read_estimates(folder / f"{name}.csv"), told)
         return {claim["claim_id"]: claim for claim in claims}
 
     return of

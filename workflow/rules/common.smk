@@ -100,7 +100,12 @@ def states():
     return [
         f"{RUN}/work/{study}/{step}.json"
         for study in STUDIES
-        for step in [*families(study), "compare", *(["draw"] if figures(study) else [])]
+        for step in [
+            *families(study),
+            "consistency",
+            "compare",
+            *(["draw"] if figures(study) else []),
+        ]
     ]
 
 

@@ -1,6 +1,6 @@
 """Hold the printed numbers against the recomputed ones.
 
-INPUT   checked/<study>.json, work/<study>/<method>.csv
+INPUT   checked/<study>.json, work/<study>/<method>.csv, work/<study>/consistency.*
 OUTPUT  per study and over all: estimates, claims with verdicts, checks,
         sensitivity and requests to authors, as csv; tables/<study>/ for readers
 """
@@ -13,6 +13,8 @@ rule compare:
             f"{RUN}/work/{wildcards.study}/{method}.csv"
             for method in families(wildcards.study)
         ],
+        ranges=f"{RUN}/work/{{study}}/consistency.csv",
+        found=f"{RUN}/work/{{study}}/consistency.json",
     output:
         estimates=f"{RUN}/estimates/{{study}}.csv",
         claims=f"{RUN}/claims/{{study}}.csv",

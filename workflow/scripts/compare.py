@@ -8,6 +8,8 @@ run(
     log=snakemake.log[0],
     checked=snakemake.input.checked,
     families=snakemake.input.families,
+    ranges=snakemake.input.ranges,
+    found=snakemake.input.found,
     estimates=snakemake.output.estimates,
     claims=snakemake.output.claims,
     checks=snakemake.output.checks,

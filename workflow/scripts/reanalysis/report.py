@@ -17,6 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from reanalysis.consistency_page import consistency
 from reanalysis.formatting import MINUS, MISSING, journal_number
 from reanalysis.rounding import COUNTS, interval, round_half_up
 from reanalysis.rows import read_rows
@@ -104,6 +105,17 @@ _SHARES = frozenset(
 _RECOMPUTED = re.compile(r"Recomputed .{1,60}? by (the (?:primary )?convention\b.*)")
 #: A reason that so many claims of an analysis share is said once, above them.
 _OFTEN = 3
+#: Stands for the analysis of claims that only other printed numbers can test.
+_NO_ANALYSIS = {
+    "label": "Held against other printed numbers only",
+    "method": "",
+    "kind": "",
+    "population": "",
+    "endpoint": "",
+    "paper": {},
+    "dataset": "",
+    "awaited": False,
+}
 #: Pictures above this size are embedded as pixels, which are smaller then.
 _LARGE = 1_000_000
 
@@ -124,9 +136,13 @@ def page_data(
     """
     loaded = {study["id"]: study for study in map(_read_json, checked)}
     failures: dict[str, list[str]] = {}
+    found: dict[str, list[Mapping]] = {}
     for path in drawn:
-        if message := _read_json(path).get("failed"):
-            failures.setdefault(Path(path).parent.name, []).append(message)
+        said, study = _read_json(path), Path(path).parent.name
+        if message := said.get("failed"):
+            failures.setdefault(study, []).append(message)
+        if "checks" in said:
+            found[study] = said["checks"]
     parts = {
         table: _by_study(read_rows(tables[table]))
         for table in ("claims", "checks", "sensitivity", "requests")
@@ -174,6 +190,7 @@ def page_data(
             ((s, request) for s in sections for request in s["requests"]),
             key=lambda pair: -len(pair[1]["claims"]),
         ),
+        "consistency": consistency(found),
         "scoreboard": _picture(Path(figure_folder, "overview", "scoreboard")),
     }
 
@@ -438,14 +455,14 @@ def _digits(row: Mapping[str, str], x: float) -> str:
 
 def _groups(study: Mapping, claims: Sequence[dict]) -> list[dict[str, object]]:
     """Return the claims by analysis, in the order in which the study declares them."""
-    found: dict[str, list[dict]] = {name: [] for name in study["analyses"]}
+    found: dict[str, list[dict]] = {name: [] for name in (*study["analyses"], "")}
     for claim in claims:
         found[claim["analysis"]].append(claim)
     return [_group(study, name, chosen) for name, chosen in found.items() if chosen]
 
 
 def _group(study: Mapping, name: str, claims: list[dict]) -> dict[str, object]:
-    analysis = study["analyses"][name]
+    analysis = study["analyses"].get(name, _NO_ANALYSIS)
     population = study["populations"].get(analysis["population"], {})
     usual = Counter(
         claim["convention"]

@@ -83,22 +83,30 @@ class Check:
     found: Found | None = None
     convention: str = ""
     tried: int = 0
+    against: bool = False
 
 
 def judge(
-    study: Mapping, rows: Sequence[Mapping]
+    study: Mapping, rows: Sequence[Mapping], told: Sequence[Mapping] = ()
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """Return the rows of claims.csv and of checks.csv of one study.
 
-    ``rows`` are its rows of estimates.csv with numbers as floats.
+    ``rows`` are its rows of estimates.csv with numbers as floats, ``told`` what
+    its printed numbers say of each other
+    (:class:`reanalysis.consistency.check.Check`, as mappings).
     """
     by_analysis: dict[str, list[Mapping]] = {}
     for row in rows:
         by_analysis.setdefault(str(row["analysis"]), []).append(row)
+    by_claim: dict[str, list[Mapping]] = {}
+    for one in told:
+        by_claim.setdefault(one["claim_id"], []).append(one)
     claims, checks = [], []
     for claim in study["claims"]:
-        made = [recompute(claim, study, by_analysis.get(claim["analysis"], []))]
-        made.sort(key=lambda check: ORDER.index(check.outcome))
+        recomputed = recompute(claim, study, by_analysis.get(claim["analysis"], []))
+        others = by_claim.get(claim["claim_id"], [])
+        made = [recomputed, *(_among_printed(one, recomputed) for one in others)]
+        made.sort(key=lambda check: (*ORDER, "").index(check.outcome))
         claims.append(_claim_row(claim, study, made))
         checks.extend(
             {
@@ -112,6 +120,29 @@ def judge(
             for check in made
         )
     return claims, checks
+
+
+def _among_printed(told: Mapping, recomputed: Check) -> Check:
+    """Return what a check among printed numbers decides of a claim.
+
+    That a number agrees with those around it is weaker than the list of p-values a
+    test can reach: it makes a claim attainable only where nothing else could be said.
+    So does a clash with another source, which rows alone could settle.
+    """
+    outcome = told["outcome"]
+    untested = recomputed.outcome == "context"
+    listed = told["check"].startswith("attainable p")
+    if outcome == "attainable" and not listed and not untested:
+        outcome = ""
+    against = outcome == "impossible" or (
+        outcome == "" and told["details"].get("fits") is False
+    )
+    if untested and against and outcome == "":
+        # Tested, and not settled by what is published.
+        outcome = "not_recomputable"
+    return Check(
+        told["family"], told["check"], outcome, told["reason"], against=against
+    )
 
 
 def recompute(claim: Mapping, study: Mapping, rows: Sequence[Mapping]) -> Check:
@@ -463,8 +494,16 @@ def _outcome(outcome: str, reason: str, found: Found | None = None) -> Check:
 def _claim_row(claim: Mapping, study: Mapping, made: Sequence[Check]) -> dict:
     check = made[0]
     row: dict[str, object] = {**claim, **dict.fromkeys(RESULT_COLUMNS, "")}
-    row |= {"study": study["id"], "verdict": check.outcome, "reason": check.reason}
-    row["conventions_tried"] = check.tried or ""
+    reason = check.reason
+    clashes = [
+        other.reason
+        for other in made[1:]
+        if other.against or other.outcome in {"differs", "incompatible"}
+    ]
+    if clashes:
+        reason = " ".join([reason, "Also:", *dict.fromkeys(clashes)])
+    row |= {"study": study["id"], "verdict": check.outcome, "reason": reason}
+    row["conventions_tried"] = max(c.tried for c in made) or ""
     printed = None
     if claim["relation"] != "words" and claim["value"]:
         printed = printed_interval(claim)
@@ -472,13 +511,14 @@ def _claim_row(claim: Mapping, study: Mapping, made: Sequence[Check]) -> dict:
     analysis = study["analyses"].get(claim["analysis"])
     if analysis and claim["role"] != "context":
         row["kind"] = analysis["kind"]
-    if check.found is not None and not math.isnan(check.found.value):
-        found = check.found
+    by = next((c for c in made if c.found is not None), check)
+    if by.found is not None and not math.isnan(by.found.value):
+        found = by.found
         row |= {
             "recomputed": found.value,
             "recomputed_low": found.low,
             "recomputed_high": found.high,
-            "convention": check.convention,
+            "convention": by.convention,
             "estimate_id": found.row["estimate_id"],
         }
         if printed is not None and math.isfinite(printed.value):

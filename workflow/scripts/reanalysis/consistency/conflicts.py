@@ -293,6 +293,7 @@ def _rows(
         + "".join(f" {remark}" for remark in remarks)
     )
     details = {
+        "fits": False,
         "claims": [first["claim_id"], second["claim_id"]],
         "sources": [first["source"], second["source"]],
         "quotes": [first["quote"], second["quote"]],
@@ -348,7 +349,8 @@ def _after_death(study: Mapping) -> Iterator[Check]:
             f"{place['timepoint']} ({place['claim_id']}), after the death of {who}, "
             "unless it was reached and judged earlier."
         )
-        details = {"claims": [death["claim_id"], claim["claim_id"]], "day": died}
+        told = [death["claim_id"], claim["claim_id"]]
+        details = {"fits": False, "claims": told, "day": died}
         for one in (death, claim):
             yield Check(one["claim_id"], FAMILY, AFTER_DEATH, "", reason, details)
 

@@ -14,6 +14,8 @@ from reanalysis.rows import read_estimates, read_rows, write_rows
 def compare(
     checked: str,
     families: list[str],
+    ranges: str,
+    found: str,
     estimates: str,
     claims: str,
     checks: str,
@@ -24,21 +26,24 @@ def compare(
 ) -> None:
     """Write a study's part of every table of results, and those for readers.
 
+    ``families`` are the rows the claims are held against, ``found`` the checks of
+    the printed numbers among each other.
     An error nobody foresaw stops this study alone: ``state`` makes the run fail at
     its end.
     """
     study = json.loads(Path(checked).read_text(encoding="utf-8"))
     rows = [row for family in families for row in read_estimates(family)]
+    told = json.loads(Path(found).read_text(encoding="utf-8"))["checks"]
     judged, made, moved, asked, failed = [], [], [], [], ""
     if study["status"] == "ok":
         try:
-            judged, made = verdicts.judge(study, rows)
+            judged, made = verdicts.judge(study, rows, told)
             moved = sensitivity.sensitivity(rows, study["claims"])
             asked = author_requests.requests(study, judged)
         except Exception as error:
             traceback.print_exc()
             failed = f"claims not compared, {type(error).__name__}: {error}"
-    write_rows(estimates, COLUMNS, rows)
+    write_rows(estimates, COLUMNS, [*rows, *read_estimates(ranges)])
     write_rows(claims, (*CLAIM_COLUMNS, *verdicts.RESULT_COLUMNS), judged)
     write_rows(checks, verdicts.CHECK_COLUMNS, made)
     write_rows(moves, sensitivity.COLUMNS, moved)
