@@ -10,6 +10,7 @@ from reanalysis.steps import (
     check,
     collect,
     compare,
+    consistency,
     draw,
     estimate,
     overview,
@@ -36,10 +37,18 @@ def run_jobs(config: dict, work: Path) -> None:
                 drawn.append(str(folder / f"{method}.json"))
                 settings = method_settings(config, method)
                 estimate.estimate(checked, method, settings, families[-1], drawn[-1])
+        ranges, found = (
+            str(folder / "consistency.csv"),
+            str(folder / "consistency.json"),
+        )
+        consistency.consistency(checked, ranges, found)
+        drawn.append(found)
         written = {table: str(folder / f"{table}.csv") for table in tables}
         compare.compare(
             checked,
             families,
+            ranges,
+            found,
             written["estimates"],
             written["claims"],
             written["checks"],
@@ -51,7 +60,7 @@ def run_jobs(config: dict, work: Path) -> None:
         figures = figures_of(plan)
         draw.draw(
             checked=checked,
-            drawn=drawn,
+            drawn=drawn[:-1],
             estimates=written["estimates"],
             claims=written["claims"],
             figures=figures,
