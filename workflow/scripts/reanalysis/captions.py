@@ -66,6 +66,11 @@ METHODS = {
         "others held fixed. It misleads with few events per variable and when a "
         "variable follows from the treatment."
     ),
+    "design": (
+        "Nothing here is observed: the lines follow from the number of patients alone "
+        "and from true effects that are assumed. They say what a trial of this size "
+        "could find, not what is true of the treatment."
+    ),
 }
 
 SENSITIVITY = (

@@ -29,13 +29,17 @@ METHODS = (
     "regression",
     "descriptive",
     "arithmetic",
+    "design",
 )
+#: Methods that work on printed numbers and need no table.
+WITHOUT_TABLE = frozenset({"arithmetic", "design"})
 _DATA = ("", "_sensitivity")
 _SCENARIOS = ("",)
 #: Figures of a method by kind of data: suffixes to the name of the analysis.
 FIGURES = {
     "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
+    "design": {"summary": _SCENARIOS},
     **{
         method: dict.fromkeys(("individual", "reconstructed", "summary"), _SCENARIOS)
         for method in (
@@ -131,7 +135,7 @@ def analyses_of(folders: Sequence[str | Path]) -> dict[str, dict[str, object]]:
             name: {
                 "method": declared["method"],
                 "kind": kinds.get(declared.get("dataset"), "summary"),
-                "awaited": declared["method"] != "arithmetic"
+                "awaited": declared["method"] not in WITHOUT_TABLE
                 and not _has_rows(datasets.get(declared.get("dataset"))),
             }
             for name, declared in study["analyses"].items()

@@ -177,6 +177,7 @@ class _Drawing:
                 ("pairs", self._pairs),
                 ("visits", self._visits),
                 ("values", self._values),
+                ("chances", self._chances),
             ):
                 if key in tables and _rows_in(tables[key]):
                     said = draw(sheet, tables, sample, endpoint, title)
@@ -378,6 +379,30 @@ class _Drawing:
         return (
             "A mark is a patient; the bar is the median, the box holds the middle half "
             "(from 5 patients on), whiskers reach 1.5 boxes at most."
+        )
+
+    def _chances(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import chances
+
+        table = tables["chances"]
+        lines: dict[str, tuple[list[float], list[float]]] = {}
+        for name, x, y in zip(table["series"], table["x"], table["y"], strict=True):
+            xs, ys = lines.setdefault(str(name), ([], []))
+            xs.append(float(x))
+            ys.append(float(y))
+        chances.draw(
+            sheet,
+            title=str(self.analysis["label"]),
+            axis=str(table["axis"][0]),
+            lines=lines,
+            marks=[float(x) for x in table.get("mark", ())[:1] if x == x],
+        )
+        self.shown += [r for r in self.primary if r["statistic"] == "smallest_p_value"]
+        return (
+            "Lines: probability over the assumed truth; a thin line marks the power "
+            "wanted of a test."
         )
 
     def _axis(self, sample: Mapping, endpoint: str) -> str:

@@ -18,6 +18,7 @@ from reanalysis.claims import check_claim_groups, read_adjudication, read_claims
 from reanalysis.csv_table import short_name
 from reanalysis.dataset import Dataset
 from reanalysis.errors import InputError, expect_known
+from reanalysis.plan import WITHOUT_TABLE
 from reanalysis.prepare import prepare_analysis
 from reanalysis.schema import first_error, load_schema
 from reanalysis.study_yaml import read_yaml
@@ -115,7 +116,7 @@ def _check_references(study: Mapping, where: str) -> None:
     for analysis, declared in study["analyses"].items():
         at = f"analyses.{analysis}"
         method = declared["method"]
-        if method != "arithmetic" and "dataset" not in declared:
+        if method not in WITHOUT_TABLE and "dataset" not in declared:
             raise InputError("the analysis names no dataset", file=where, column=at)
         if "dataset" in declared:
             expect_known(declared["dataset"], study["datasets"], where, f"{at}.dataset")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from reanalysis import words
 from reanalysis.consistency.check import Check
+from reanalysis.plan import WITHOUT_TABLE
 from reanalysis.rounding import COUNTS, Printed, cut_off, interval, round_half_up
 
 FAMILY = "consistency"
@@ -246,7 +247,7 @@ class Report:
     def sample(self, claim: Mapping) -> Mapping | None:
         """Return the rows of the printed table that belong to a claim's endpoint."""
         analysis = self.analysis(claim)
-        if analysis.get("kind") != "summary" or analysis["method"] == "arithmetic":
+        if analysis.get("kind") != "summary" or analysis["method"] in WITHOUT_TABLE:
             return None
         samples = analysis["samples"]
         for sample in samples:
