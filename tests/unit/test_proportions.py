@@ -14,6 +14,8 @@ from reanalysis.binomial import (
     agresti_coull,
     binomial_probabilities,
     binomial_test,
+    blaker,
+    blaker_acceptability,
     clopper_pearson,
     exact_p_value,
     jeffreys,
@@ -174,6 +176,35 @@ def test_clopper_pearson_covers_at_least_its_level_for_ten_patients():
     for p in np.linspace(0.001, 0.999, 333):
         covered = (limits[:, 0] <= p) & (p <= limits[:, 1])
         assert binomial_probabilities(10, p)[covered].sum() >= 0.95
+
+
+def test_blaker_against_published_limits_and_its_own_test():
+    # Blaker (2000), as in R's PropCIs::blakerci(3, 10, 0.95): 0.0873 and 0.6194.
+    assert blaker(3, 10) == pytest.approx((0.0873, 0.6194), abs=5e-5)
+    for x, n in ((0, 6), (1, 7), (5, 6), (2, 3), (10, 20)):
+        low, high = blaker(x, n)
+        wide = clopper_pearson(x, n)
+        assert wide[0] - 1e-9 <= low <= x / n <= high <= wide[1] + 1e-9
+        assert blaker(n - x, n) == pytest.approx((1 - high, 1 - low), abs=1e-9)
+        # A proportion is kept when the counts no more likely in their tails than
+        # the one seen have more than one minus the level.
+        for p in np.linspace(0.004, 0.996, 125):
+            law = binomial_probabilities(n, p)
+            tails = np.minimum(law.cumsum(), law[::-1].cumsum()[::-1])
+            p_value = law[tails <= tails[x] * (1 + 1e-9)].sum()
+            assert blaker_acceptability(x, n, np.array([p]))[0] == pytest.approx(
+                p_value, abs=1e-9
+            )
+            if p_value > 0.05:
+                assert low - 1e-9 <= p <= high + 1e-9
+
+
+@pytest.mark.parametrize("n", [3, 6, 11, 20])
+def test_blaker_covers_at_every_proportion(n):
+    limits = np.array([blaker(x, n) for x in range(n + 1)])
+    for p in np.linspace(0.001, 0.999, 997):
+        held = (limits[:, 0] <= p + 1e-9) & (p <= limits[:, 1] + 1e-9)
+        assert binomial_probabilities(n, p)[held].sum() >= 0.95 - 1e-7
 
 
 def test_seeded_simulation_of_coverage():

@@ -25,7 +25,10 @@ SHOWN: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "log_rank": (("log_rank",),),
     "cox": (("hazard_ratio",),),
-    "wilcoxon": (("median_difference", "mean_difference", "test"),),
+    "wilcoxon": (
+        ("median_difference", "mean_difference", "test"),
+        ("relative_effect",),
+    ),
     "tables": (
         ("odds_ratio",),
         ("risk_ratio",),
@@ -59,6 +62,7 @@ NAMES = {
     "odds_ratio": "Odds ratio",
     "risk_ratio": "Risk ratio",
     "rate_ratio": "Rate ratio",
+    "relative_effect": "Probability of a higher value",
     "risk_difference": "Risk difference",
 }
 

@@ -94,6 +94,7 @@ def prepare_analysis(
             "operation",
             "statistic",
             "layout",
+            "scores",
         }
     }
     prepared: dict[str, object] = {

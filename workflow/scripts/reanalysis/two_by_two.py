@@ -280,7 +280,7 @@ def score_difference_interval(
     factor = n / (n - 1) if unbiased else 1.0
 
     def excess(d: NDArray[np.float64]) -> NDArray[np.float64]:
-        p2 = _restricted_proportion(d, n1, n2, x, x2)
+        p2 = restricted_proportion(d, n1, n2, x, x2)
         p1 = np.clip(p2 + d, 0, 1)
         variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * factor
         return (d - estimate) / np.sqrt(variance + 1e-300) - z
@@ -289,7 +289,7 @@ def score_difference_interval(
     return float(low), float(high)
 
 
-def _restricted_proportion(
+def restricted_proportion(
     d: NDArray[np.float64], n1: int, n2: int, x: int, x2: int
 ) -> NDArray[np.float64]:
     """Return the reference proportion of largest likelihood at difference d.

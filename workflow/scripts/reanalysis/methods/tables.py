@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from reanalysis import contingency, paired_binary, two_by_two
+from reanalysis import contingency, paired_binary, trend, two_by_two, unconditional
 from reanalysis.binomial import HypothesisTest, Interval
 from reanalysis.errors import MethodError
 from reanalysis.methods.proportions import (
@@ -35,8 +35,21 @@ PAIRED_TESTS: dict[str, Callable[[int, int, str], HypothesisTest]] = {
         gained, lost, alternative, mid_p=True
     ),
 }
+#: Setting -> test of two groups.
+TESTS: dict[str, Callable[..., HypothesisTest]] = {
+    **two_by_two.TESTS,
+    "barnard": unconditional.barnard,
+    "boschloo": unconditional.boschloo,
+}
+RISK_DIFFERENCE_INTERVALS = {
+    **two_by_two.RISK_DIFFERENCE_INTERVALS,
+    "exact-unconditional": (
+        "exact unconditional, score",
+        unconditional.exact_difference_interval,
+    ),
+}
 #: Tests made only when they are the primary one.
-ON_REQUEST = ("fisher-doubled", "fisher-doubled-midp")
+ON_REQUEST = ("fisher-doubled", "fisher-doubled-midp", "barnard", "boschloo")
 
 
 def _ordered(tests: Mapping[str, Callable], primary: str, default: str) -> list[str]:
@@ -173,7 +186,7 @@ def two_group_rows(
         two_by_two.RISK_RATIO_INTERVALS, "interval_risk_ratio"
     )
     difference_name, difference_limits = interval(
-        two_by_two.RISK_DIFFERENCE_INTERVALS, "interval_risk_difference"
+        RISK_DIFFERENCE_INTERVALS, "interval_risk_difference"
     )
     ratio = (two_by_two.risk_ratio(*cells), ratio_limits, ratio_name, ratio_note)
     difference = (x1 / n1 - x2 / n2, difference_limits, difference_name, "")
@@ -184,8 +197,8 @@ def two_group_rows(
         **_derived(ratio, difference),
     }
     alternative = str(settings["alternative"])
-    names = _ordered(two_by_two.TESTS, str(settings["test"]), "fisher")
-    tests = [two_by_two.TESTS[name](*cells, alternative) for name in names]
+    names = _ordered(TESTS, str(settings["test"]), "fisher")
+    tests = [TESTS[name](*cells, alternative) for name in names]
     error = two_by_two.risk_difference_error(*cells)
     return _effect_rows(effects, tests, level, shared, error)
 
@@ -378,7 +391,34 @@ def _events(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
     if len(others) > 1:
         table = np.array([(x, n - x) for g, (x, n) in counts.items() if g])
         result += association_rows(table, settings)
+    if "scores" in sample.options:
+        result += _trend_rows(sample, {g: counts[g] for g in sample.groups}, settings)
     return result
+
+
+def _trend_rows(
+    sample: Sample,
+    counts: Mapping[str, tuple[int, int]],
+    settings: Mapping[str, object],
+) -> list[Estimate]:
+    """Return the tests of a trend over the groups, scored as the study declares."""
+    scores = list(sample.options["scores"])  # type: ignore[call-overload]
+    events, sizes = zip(*counts.values(), strict=True)
+    shared = {"n": sum(sizes), "events": sum(events)}
+    alternative = str(settings["alternative"])
+    said = ", ".join(f"{g} {s:g}" for g, s in zip(counts, scores, strict=False))
+    rows = []
+    for name, test in (
+        (trend.NAME, trend.cochran_armitage),
+        (f"{trend.NAME}, exact", trend.exact_trend),
+    ):
+        try:
+            fields = fields_of_test(test(events, sizes, scores, alternative))
+        except MethodError as problem:
+            fields = {"test": name, "alternative": alternative, "note": str(problem)}
+        fields["note"] = _join(str(fields.get("note", "")), f"Scores: {said}.")
+        rows.append(Estimate(statistic="test", **fields, **shared))
+    return rows
 
 
 def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:

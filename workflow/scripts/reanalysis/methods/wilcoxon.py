@@ -42,6 +42,7 @@ from reanalysis.means import (
     standardized_difference,
     two_sample_t,
 )
+from reanalysis.relative_effect import brunner_munzel, permutation_p
 from reanalysis.results import NAN, RANGED, Estimate
 from reanalysis.sample import Sample
 
@@ -110,7 +111,9 @@ def figure_data(sample: Sample, settings: Settings) -> dict[str, pd.DataFrame]:
 
 
 def _unit(row: Estimate, unit: str) -> str:
-    return unit if row.statistic in ("median_difference", "mean_difference") else ""
+    if row.statistic in ("median_difference", "mean_difference"):
+        return unit
+    return row.unit
 
 
 def _parts(sample: Sample) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -148,6 +151,10 @@ def _independent_rows(
             _two_sample_t_rows, "mean_difference", _t_name(settings["equal_variance"])
         ),
     }
+    if settings["test"] == "brunner-munzel":
+        rows["brunner-munzel"] = _attempt(
+            _relative_effect_rows, "relative_effect", "Brunner-Munzel"
+        )
     where = _placed(where, settings, x.size + y.size)
     return _primary_first(rows, where, settings, x, y)
 
@@ -258,6 +265,42 @@ def _mann_whitney_rows(
     test = mann_whitney_test(x, y, alternative=where.alternative, **ranks)
     shift = hodges_lehmann_shift(x, y, level=level, **ranks)
     return [_with_interval(where, test, shift)]
+
+
+def _relative_effect_rows(
+    where: Estimate, settings: Settings, x: Floats, y: Floats
+) -> Rows:
+    level, alternative = float(settings["conf_level"]), where.alternative
+    found = brunner_munzel(x, y, level, alternative)
+    p, assignments, exact = permutation_p(x, y, alternative, int(settings["seed"]))
+    note = f"all {assignments:,} assignments listed"
+    if not exact:
+        note = f"{assignments:,} assignments drawn"
+    where = replace(where, statistic="relative_effect", unit="proportion")
+    return [
+        replace(
+            where,
+            estimate=found.estimate,
+            std_error=found.std_error,
+            conf_low=found.low,
+            conf_high=found.high,
+            conf_level=level,
+            interval_method="Brunner-Munzel",
+            test="Brunner-Munzel",
+            test_statistic=found.statistic,
+            df=found.df,
+            p_value=found.p_value,
+        ),
+        replace(
+            where,
+            statistic="test",
+            unit="",
+            test="Brunner-Munzel, permutation",
+            test_statistic=found.statistic,
+            p_value=p,
+            note=_note(where.note, note),
+        ),
+    ]
 
 
 def _two_sample_t_rows(
