@@ -47,6 +47,8 @@ from reanalysis.results import NAN, RANGED, Estimate
 from reanalysis.sample import Sample
 
 ADJUSTMENTS = {"holm": "Holm", "benjamini-hochberg": "Benjamini-Hochberg"}
+#: Largest sample whose assignments are listed or drawn.
+MOST_PERMUTED = 50
 ONE_GROUP = "There is only one group, so there is nothing to compare."
 #: Columns of a t test's row, in the order of the fields of TTest.
 T_COLUMNS = (
@@ -272,35 +274,34 @@ def _relative_effect_rows(
 ) -> Rows:
     level, alternative = float(settings["conf_level"]), where.alternative
     found = brunner_munzel(x, y, level, alternative)
+    row = replace(
+        where,
+        statistic="relative_effect",
+        unit="proportion",
+        estimate=found.estimate,
+        std_error=found.std_error,
+        conf_low=found.low,
+        conf_high=found.high,
+        conf_level=level,
+        interval_method="Brunner-Munzel",
+        test="Brunner-Munzel",
+        test_statistic=found.statistic,
+        df=found.df,
+        p_value=found.p_value,
+    )
+    if x.size + y.size > MOST_PERMUTED:
+        return [row]
     p, assignments, exact = permutation_p(x, y, alternative, int(settings["seed"]))
-    note = f"all {assignments:,} assignments listed"
-    if not exact:
-        note = f"{assignments:,} assignments drawn"
-    where = replace(where, statistic="relative_effect", unit="proportion")
-    return [
-        replace(
-            where,
-            estimate=found.estimate,
-            std_error=found.std_error,
-            conf_low=found.low,
-            conf_high=found.high,
-            conf_level=level,
-            interval_method="Brunner-Munzel",
-            test="Brunner-Munzel",
-            test_statistic=found.statistic,
-            df=found.df,
-            p_value=found.p_value,
-        ),
-        replace(
-            where,
-            statistic="test",
-            unit="",
-            test="Brunner-Munzel, permutation",
-            test_statistic=found.statistic,
-            p_value=p,
-            note=_note(where.note, note),
-        ),
-    ]
+    how = "listed" if exact else "drawn"
+    permuted = replace(
+        where,
+        statistic="test",
+        test="Brunner-Munzel, permutation",
+        test_statistic=found.statistic,
+        p_value=p,
+        note=_note(where.note, f"{assignments:,} assignments {how}"),
+    )
+    return [row, permuted]
 
 
 def _two_sample_t_rows(
