@@ -405,6 +405,22 @@ def test_schoenfeld_residuals_within_strata():
     )
 
 
+def test_schoenfeld_residuals_of_pairs():
+    """Of each pair the first failure counts; its companion is alone afterwards."""
+    likelihood = partial_likelihood(
+        (LEUKAEMIA["group"] == "placebo").to_numpy(float),
+        LEUKAEMIA["time"].to_numpy(),
+        LEUKAEMIA["event"].to_numpy(),
+        stratum=LEUKAEMIA["pair"].to_numpy(),
+    )
+    found = schoenfeld_residuals(likelihood, maximise(likelihood))
+    # x is 1 with chance 6/7 and 0 with 1/7; the variance is 6/49.
+    won, lost = ((x - 6 / 7) / (6 / 49) + math.log(6) for x in (1, 0))
+    values, counts = np.unique(found.value.round(9), return_counts=True)
+    np.testing.assert_allclose(values, [lost, won], atol=1e-8)
+    assert list(counts) == [3, 18]
+
+
 # --------------------------------------------------------------- Firth and separation
 
 

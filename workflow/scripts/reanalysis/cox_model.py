@@ -15,11 +15,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from .errors import MethodError
-from .hazard_ratios import Fit, check_estimable, maximise, sandwich
-from .partial_likelihood import PartialLikelihood, partial_likelihood
-from .proportional_hazards import scaled_times
-from .sample import Sample
+from reanalysis.errors import MethodError
+from reanalysis.hazard_ratios import Fit, check_estimable, maximise, sandwich
+from reanalysis.partial_likelihood import PartialLikelihood, partial_likelihood
+from reanalysis.proportional_hazards import scaled_times
+from reanalysis.sample import Sample
 
 #: A sandwich of fewer clusters is said to be too small.
 FEW_CLUSTERS = 20

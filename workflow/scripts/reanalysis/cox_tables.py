@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy.special import ndtri
 
-from .cox_model import Model
-from .errors import MethodError
-from .likelihood_profile import profile
-from .proportional_hazards import schoenfeld_residuals, score_tests, smooth
+from reanalysis.cox_model import Model
+from reanalysis.errors import MethodError
+from reanalysis.likelihood_profile import profile
+from reanalysis.proportional_hazards import schoenfeld_residuals, score_tests, smooth
 
 #: Deaths below which residuals are drawn without a smooth line.
 FEWEST_SMOOTHED = 15

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from .errors import MethodError
-from .hazard_ratios import Fit, maximise, profile_limits
-from .partial_likelihood import PartialLikelihood
+from reanalysis.errors import MethodError
+from reanalysis.hazard_ratios import Fit, maximise, profile_limits
+from reanalysis.partial_likelihood import PartialLikelihood
 
 #: Points of a curve.
 POINTS = 61

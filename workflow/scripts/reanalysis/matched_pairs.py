@@ -20,15 +20,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from .binomial import (
+from reanalysis.binomial import (
     Interval,
     binomial_probabilities,
     clopper_pearson,
     exact_p_value,
     mid_p_interval,
 )
-from .errors import MethodError
-from .partial_likelihood import merge_near_ties
+from reanalysis.errors import MethodError
+from reanalysis.partial_likelihood import merge_near_ties
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import comb
 
-from .errors import MethodError
+from reanalysis.errors import MethodError
 
 #: Standardised contrasts below this count as zero.
 CONTRAST_TOLERANCE = 1e-6

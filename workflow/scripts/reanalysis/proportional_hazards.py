@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import MethodError
-from .hazard_ratios import ChiSquare, Fit
-from .partial_likelihood import PartialLikelihood, merge_near_ties
+from reanalysis.errors import MethodError
+from reanalysis.hazard_ratios import ChiSquare, Fit
+from reanalysis.partial_likelihood import PartialLikelihood, merge_near_ties
 
 #: Standardised eigenvalues of an information below this count as zero.
 SINGULAR = 1e-9
@@ -144,24 +144,26 @@ class Residuals:
 
 
 def schoenfeld_residuals(likelihood: PartialLikelihood, fit: Fit) -> Residuals:
-    """Return the residuals of the deaths in strata where some column varies.
+    """Return the residuals of the deaths beside which somebody else was at risk.
 
-    Deaths at one time share the mean of their slots.
+    Deaths at one time share the mean of their slots. The scaling is by the mean
+    variance of these deaths; R also counts, and draws, deaths of the last patient of
+    a stratum, which say nothing.
     """
     mean, variance = _slots(likelihood, fit.coefficient)
-    live = np.einsum("kjj->k", variance / likelihood.scale**2) > 0
-    used = np.isin(likelihood.stratum, likelihood.stratum[live])
+    used = np.einsum("kjj->k", variance / likelihood.scale**2) > SINGULAR**2
     inverse = np.linalg.inv(variance.sum(axis=0) / likelihood.mass[used].sum())
     # A death belongs to the slots that speak of it, in equal shares.
     slot, row = np.nonzero(likelihood.deaths * used[:, None])
     share = likelihood.deaths[slot, row]
-    own = np.zeros((len(likelihood.x), likelihood.x.shape[1]))
+    own, told = np.zeros_like(likelihood.x), np.zeros(len(likelihood.x))
     np.add.at(own, row, share[:, None] * (likelihood.x[row] - mean[slot]))
-    died = np.unique(row)
+    np.add.at(told, row, share)
     time = np.zeros(len(own))
     time[row] = likelihood.time[slot]
+    died = np.unique(row)
     order = died[np.lexsort((died, time[died]))]
-    value = own[order] @ inverse + fit.coefficient
+    value = own[order] / told[order, None] @ inverse + fit.coefficient
     return Residuals(time[order], value, np.diag(inverse).copy())
 
 

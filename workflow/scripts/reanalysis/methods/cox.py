@@ -19,19 +19,19 @@ from dataclasses import replace
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
-from ..cox_model import Column, Model, design, fit_model
-from ..cox_tables import likelihood_tables, residual_tables
-from ..errors import MethodError
-from ..hazard_ratios import (
+from reanalysis.cox_model import Column, Model, design, fit_model
+from reanalysis.cox_tables import likelihood_tables, residual_tables
+from reanalysis.errors import MethodError
+from reanalysis.hazard_ratios import (
     ChiSquare,
     likelihood_ratio_and_score_tests,
     profile_limits,
     wald_test,
 )
-from ..matched_pairs import FirstFailures, first_failures, paired_hazard_ratio
-from ..proportional_hazards import score_tests
-from ..results import NAN, Estimate
-from ..sample import Sample
+from reanalysis.matched_pairs import FirstFailures, first_failures, paired_hazard_ratio
+from reanalysis.proportional_hazards import score_tests
+from reanalysis.results import NAN, Estimate
+from reanalysis.sample import Sample
 
 #: Columns that have a panel of their own in a figure.
 MOST_COLUMNS = 4
