@@ -295,11 +295,12 @@ def main() -> None:
 READING = (
     "Read: the likelihood-ratio (profile) interval is too short in samples this small, "
     "most of all at strong effects. Firth's profile interval holds its level on "
-    "average from six patients on and exists in every sample. The Wald interval looks "
-    "right only because the samples that contradict it, those with an infinite "
-    "estimate, give none. For pairs the exact interval never covers less than 95 %, "
-    "and the sign test that belongs to it never rejects a true hazard ratio of 1 in "
-    "more than 5 % of studies; mid-P is shorter and keeps 95 % on average only.",
+    "average from six patients on and exists in every sample. The Wald interval covers "
+    "on average where it exists, but in many samples, most of all in the smallest and "
+    "at strong effects, it does not: the default closes this gap by Firth's limits. "
+    "For pairs the exact interval never covers less than 95 %, and the sign test that "
+    "belongs to it never rejects a true hazard ratio of 1 in more than 5 % of studies; "
+    "mid-P is shorter and keeps 95 % on average only.",
 )
 
 if __name__ == "__main__":
