@@ -12,20 +12,31 @@ import pandas as pd
 import pytest
 import yaml
 
-from reanalysis import captions, display_tables, scoreboard
+from reanalysis import captions, display_tables, presentation, scoreboard
+from reanalysis.analyses import run_method
 from reanalysis.claims import CLAIM_COLUMNS
+from reanalysis.config import method_settings
 from reanalysis.errors import InputError
-from reanalysis.figures import forest, groups, kaplan_meier, paired, visits
+from reanalysis.figures import (
+    forest,
+    groups,
+    kaplan_meier,
+    likelihood,
+    paired,
+    residuals,
+    visits,
+)
 from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
 from reanalysis.figures.sheet import DRAWN, Sheet, notice, rendered
 from reanalysis.figures.style import Look
 from reanalysis.methods import kaplan_meier as method
 from reanalysis.plan import FIGURES
 from reanalysis.results import COLUMNS, Estimate
-from reanalysis.rows import write_rows
+from reanalysis.rows import read_estimates, write_rows
 from reanalysis.sample import Sample
 from reanalysis.sensitivity import COLUMNS as SENSITIVITY
 from reanalysis.steps.draw import draw
+from reanalysis.study import load
 from reanalysis.verdicts import ORDER, RESULT_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,6 +196,39 @@ def values(size, arms):
     }
 
 
+def curves(*names, low=-1.5, high=3.0, kind="individual"):
+    at = np.linspace(low, high, 61)
+    middle = (low + high) / 2
+    heights = {
+        name: list(-((at - middle) ** 2) / (1 + i)) for i, name in enumerate(names)
+    }
+    said = "4.82 (95% limits, 2.21 to infinity)"
+    return {
+        "title": f"{LONG[0]} against {LONG[2]}",
+        "kind": kind,
+        "curves": {"coefficient": list(at), **heights},
+        "said": {name: f"{likelihood.CURVES[name]}: {said}" for name in names},
+        "ends": dict.fromkeys(names, (low + 0.3, math.inf)),
+        "cut": -1.92,
+        "cut_said": "95% limits",
+    }
+
+
+def over_time(size, smooth=True, kind="individual"):
+    rng = np.random.default_rng(6)
+    time = np.sort(rng.exponential(20, size))
+    line = {"time": time, "line": 0 * time, "low": 0 * time - 2, "high": 0 * time + 3}
+    return {
+        "title": f"{LONG[0]} against {LONG[2]}",
+        "kind": kind,
+        "time_unit": "months",
+        "points": {"time": time, "value": rng.normal(1, 2, size)},
+        "line": line if smooth else None,
+        "estimate": 0.8,
+        "remarks": ["Proportional hazards: score test, time by Kaplan-Meier, p = 0.88"],
+    }
+
+
 CASES = {
     "one curve": lambda s: kaplan_meier.draw(s, survival([12])),
     "three curves": lambda s: kaplan_meier.draw(s, survival([40, 30, 9])),
@@ -201,6 +245,19 @@ CASES = {
     "visits in words": lambda s: visits.draw(s, **over_visits(9, 2, words=True)),
     "groups": lambda s: groups.draw(s, **values(40, 3)),
     "three values": lambda s: groups.draw(s, **values(3, 1)),
+    "likelihood": lambda s: likelihood.draw(
+        s, **curves("partial", "penalised", "wald")
+    ),
+    "narrow likelihood": lambda s: likelihood.draw(
+        s, **curves("partial", "robust", low=-0.02, high=0.03, kind="reconstructed")
+    ),
+    "wide likelihood": lambda s: likelihood.draw(
+        s, **curves("partial", low=-9, high=14)
+    ),
+    "residuals": lambda s: residuals.draw(s, **over_time(120)),
+    "three residuals": lambda s: residuals.draw(
+        s, **over_time(3, smooth=False, kind="reconstructed")
+    ),
     "notice": lambda s: notice(s, "Overall survival", "The method failed. " * 9),
 }
 
@@ -308,6 +365,35 @@ def test_drawn_rows_are_the_points():
     assert sorted(points) == sorted(v for _, _, v in given["values"])
     seen = [y for ln in axes.lines if ln.get_marker() in "os" for y in ln.get_ydata()]
     assert sorted(seen) == sorted(points)
+
+
+def test_drawn_rows_are_the_likelihood():
+    given = curves("partial", "wald")
+    with Look.of(LOOKS).applied():
+        sheet = Sheet(Look.of(LOOKS))
+        likelihood.draw(sheet, **given)
+        axes = sheet.figure().axes[0]
+    rows = [r for r in sheet.drawn if r["element"] == "curve"]
+    line = next(ln for ln in axes.lines if len(ln.get_xdata()) == 61)
+    own = [r for r in rows if r["series"] == likelihood.CURVES["partial"]]
+    assert np.log([r["x"] for r in own]) == pytest.approx(list(line.get_xdata()))
+    assert [r["y"] for r in own] == list(line.get_ydata())
+    # An infinite limit has no mark, and none in the csv.
+    assert [r["series"] for r in sheet.drawn if r["element"] == "limit"] == [
+        likelihood.CURVES[name] for name in ("partial", "wald")
+    ]
+
+
+def test_drawn_rows_are_the_residuals():
+    given = over_time(20)
+    with Look.of(LOOKS).applied():
+        sheet = Sheet(Look.of(LOOKS))
+        residuals.draw(sheet, **given)
+        axes = sheet.figure().axes[0]
+    rows = [r for r in sheet.drawn if r["element"] == "residual"]
+    marks = next(ln for ln in axes.lines if ln.get_marker() == "o")
+    assert [r["y"] for r in rows] == list(marks.get_ydata())
+    assert len([r for r in sheet.drawn if r["element"] == "smooth"]) == 20
 
 
 def test_kinds_never_observed_are_named_in_the_panel():
@@ -533,3 +619,55 @@ def test_scoreboard_has_a_tile_for_every_claim(tmp_path):
         assert tiles == sum(r["x"] for r in sheet.drawn) == 500
     scoreboard.write(claims, LOOKS, str(tmp_path / "board"))
     assert "500 printed numbers of 36 studies" in (tmp_path / "board.txt").read_text()
+
+
+def test_parts_of_a_cox_model_are_drawn(tmp_path):
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"scenarios": {}}
+    study = load(ROOT / "data/moertel1995_colon") | {"status": "ok"}
+    study["analyses"] = {"death_cox": study["analyses"]["death_cox"]}
+    study["claims"] = []
+    rows, tables = run_method(study, "cox", method_settings(config, "cox"))
+    write_rows(tmp_path / "estimates.csv", COLUMNS, rows)
+    names = [f"death_cox{end}" for end in FIGURES["cox"]["individual"]]
+    presentation.draw(
+        study,
+        tables=tables,
+        failures={},
+        rows=read_estimates(tmp_path / "estimates.csv"),
+        claims=[],
+        figures=dict.fromkeys(names, "death_cox"),
+        looks=LOOKS,
+        folder=str(tmp_path),
+    )
+    with open(tmp_path / "death_cox_likelihood.csv", newline="") as handle:
+        drawn_rows = list(csv.DictReader(handle))
+    assert {r["panel"] for r in drawn_rows} == {
+        "Lev+5FU against Obs",
+        "Lev against Obs",
+    }
+    caption = (tmp_path / "death_cox_likelihood.txt").read_text()
+    assert "1.92 under the maximum" in caption
+    caption = (tmp_path / "death_cox_residuals.txt").read_text()
+    assert "score test, time by Kaplan-Meier, two-sided" in caption
+    assert "no proof" in caption
+    with open(tmp_path / "death_cox_residuals.csv", newline="") as handle:
+        deaths = [r for r in csv.DictReader(handle) if r["element"] == "residual"]
+    assert len(deaths) == 2 * 452
+
+
+def test_a_part_that_cannot_be_drawn_says_why(tmp_path):
+    study = load(ROOT / "data/freireich1963_6mp") | {"status": "ok"}
+    name = "remission_cox"
+    presentation.draw(
+        study,
+        tables={name: [{"endpoint": "", "tables": {}}]},
+        failures={},
+        rows=[],
+        claims=[],
+        figures={f"{name}_likelihood": name, f"{name}_residuals": name},
+        looks=LOOKS,
+        folder=str(tmp_path),
+    )
+    for part in ("likelihood", "residuals"):
+        text = (tmp_path / f"{name}_{part}.txt").read_text()
+        assert f"No {part}" in text

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.consistency import bulk
@@ -283,3 +285,9 @@ def test_a_median_not_reached_is_no_number() -> None:
     assert relation == ["=", "=", "words"]
     assert checks(study) == []
     assert math.isclose(study["populations"]["r1"]["n"], 10)
+
+
+@pytest.mark.parametrize("method", BASE)
+def test_a_sweep_has_every_setting_of_its_method(method):
+    config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+    assert set(config["methods"][method]) <= set(BASE[method])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,10 @@ def test_import_closure_keeps_methods_apart(module):
     found = import_closure(str(SCRIPTS), f"reanalysis.methods.{module}")
     methods = {Path(f).stem for f in found if Path(f).parent.name == "methods"}
     assert methods - {"__init__"} == {module}
+
+
+def test_no_import_escapes_the_fingerprint():
+    # A relative import is not followed: an edit behind it would not run again.
+    for path in (SCRIPTS / "reanalysis").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.ImportFrom) and node.level), path

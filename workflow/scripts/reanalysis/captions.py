@@ -39,7 +39,8 @@ METHODS = {
     "cox": (
         "The hazard ratio compares the rates of events of two groups and takes it as "
         "constant over time. It misleads when the ratio changes with time, and with "
-        "few events it is pulled away from 1."
+        "few events it is pulled away from 1; where one group has none, or fails first "
+        "throughout, only a penalised estimate is finite."
     ),
     "wilcoxon": (
         "The difference is the Hodges-Lehmann estimate (the median of the pairwise "

@@ -59,6 +59,7 @@ NAMES = {
     "mean_difference": "Mean difference",
     "log_rank": "Log-rank test",
     "hazard_ratio": "Hazard ratio",
+    "proportional_hazards": "Test of proportional hazards",
     "odds_ratio": "Odds ratio",
     "risk_ratio": "Risk ratio",
     "rate_ratio": "Rate ratio",

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtri
 
-from .errors import MethodError
-from .partial_likelihood import CONTRAST_TOLERANCE, PartialLikelihood
+from reanalysis.errors import MethodError
+from reanalysis.partial_likelihood import CONTRAST_TOLERANCE, PartialLikelihood
 
 #: Largest change of a linear predictor at which a maximum counts as found.
 STEP_TOLERANCE = 1e-10

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import comb
 
-from .errors import MethodError
+from reanalysis.errors import MethodError
 
 #: Standardised contrasts below this count as zero.
 CONTRAST_TOLERANCE = 1e-6
@@ -134,13 +134,15 @@ class PartialLikelihood:
 
     ``x`` (n, p) is centred. ``share`` (slots, n): how far a row counts in the
     sum of a slot; ``deaths`` (slots, n): the share of its death that a slot
-    speaks of. ``scale`` (p,): standard deviations of the columns.
+    speaks of. ``time`` and ``stratum`` (slots,): when and where a slot stands.
+    ``scale`` (p,): standard deviations of the columns.
     """
 
     x: np.ndarray
     weight: np.ndarray
     share: np.ndarray
     deaths: np.ndarray
+    time: np.ndarray
     stratum: np.ndarray
     scale: np.ndarray
     tied: TiedSets | None = None
@@ -372,16 +374,16 @@ def partial_likelihood(
             own[several, 0],
         )
         at_risk, deaths, own = at_risk[~several], deaths[~several], own[~several]
-        count = count[~several]
+        time, count = time[~several], count[~several]
     share, deaths = at_risk.astype(float), deaths.astype(float)
     if ties == "efron" and count.max() > 1:
         slot = np.repeat(np.arange(len(count)), count)
         earlier = np.arange(len(slot)) - np.repeat(np.cumsum(count) - count, count)
         deaths = deaths[slot] / count[slot][:, None]
         share = share[slot] - earlier[:, None] * deaths
-        own = own[slot]
+        time, own = time[slot], own[slot]
     return PartialLikelihood(
-        x, np.asarray(weight, float), share, deaths, own[:, 0], scale, tied
+        x, np.asarray(weight, float), share, deaths, time[:, 0], own[:, 0], scale, tied
     )
 
 

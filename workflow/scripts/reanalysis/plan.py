@@ -35,16 +35,17 @@ METHODS = (
 WITHOUT_TABLE = frozenset({"arithmetic", "design"})
 _DATA = ("", "_sensitivity")
 _SCENARIOS = ("",)
+_MODEL = ("", "_likelihood", "_residuals")
 #: Figures of a method by kind of data: suffixes to the name of the analysis.
 FIGURES = {
     "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
     "design": {"summary": _SCENARIOS},
+    "cox": {"individual": _MODEL, "reconstructed": _MODEL, "summary": _SCENARIOS},
     **{
         method: dict.fromkeys(("individual", "reconstructed", "summary"), _SCENARIOS)
         for method in (
             "log_rank",
-            "cox",
             "tables",
             "proportions",
             "rates",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reanalysis import captions, display_tables
 from reanalysis.analyses import PRIMARY
 from reanalysis.forest_rows import name_of, short_time
-from reanalysis.formatting import MISSING, journal_p
+from reanalysis.formatting import MISSING, journal_number, journal_p
 from reanalysis.job import whole_file, write_text
 from reanalysis.printed import PrintedNumber, place_of, printed_numbers
 
@@ -63,9 +63,11 @@ def draw(
                     printed=printed.get(analysis, []),
                     others=printed,
                 )
-                text = drawing.draw(sheet, sensitivity=name != analysis)
+                part = name.removeprefix(analysis).removeprefix("_")
+                text = drawing.draw(sheet, part)
                 if text is None:
-                    problem = _no_numbers(by_analysis.get(analysis, []))
+                    own = by_analysis.get(analysis, [])
+                    problem = _UNDRAWN.get(part) or _no_numbers(own)
             if problem:
                 notice(sheet, _label(study, analysis), problem)
                 text = captions.failure(title, problem)
@@ -143,11 +145,19 @@ class _Drawing:
         #: Rows that the caption speaks of.
         self.shown: list[Mapping] = []
 
-    def draw(self, sheet: Sheet, *, sensitivity: bool) -> str | None:
-        """Fill the sheet and return the caption; None when there is nothing to draw."""
-        drawn = None if sensitivity else self._data(sheet)
-        if drawn is None:
-            drawn = self._forest(sheet, sensitivity=sensitivity)
+    def draw(self, sheet: Sheet, part: str = "") -> str | None:
+        """Fill the sheet and return the caption; None when there is nothing to draw.
+
+        ``part`` is what the figure's name has beyond the analysis': nothing,
+        ``sensitivity``, or a part of a model (:data:`_UNDRAWN`).
+        """
+        sensitivity = part == "sensitivity"
+        if part in _UNDRAWN:
+            drawn = self._model(sheet, part)
+        else:
+            drawn = None if sensitivity else self._data(sheet)
+            if drawn is None:
+                drawn = self._forest(sheet, sensitivity=sensitivity)
         if drawn is None:
             return None
         return captions.caption(
@@ -240,6 +250,119 @@ class _Drawing:
             "marks: censored patients; thin lines: medians. The table counts patients "
             "at risk at each time, and events and censorings before it."
         )
+
+    def _model(self, sheet: Sheet, part: str) -> str | None:
+        """Draw the likelihood or the residuals of a model, a panel per column."""
+        said = None
+        for sample, found in zip(self.analysis["samples"], self.tables, strict=True):
+            table = found["tables"].get(part)
+            if not table or not _rows_in(table):
+                continue
+            for column in dict.fromkeys(map(str, table["column"])):
+                where = [found["endpoint"]] if len(self.tables) > 1 else []
+                title = ", ".join([*where, column])
+                draw = self._likelihood if part == "likelihood" else self._residuals
+                said = draw(sheet, found, sample, column, title)
+                sheet.y += 6
+        return said
+
+    def _likelihood(
+        self, sheet: Sheet, found: Mapping, sample: Mapping, column: str, title: str
+    ) -> str:
+        from reanalysis.figures import likelihood
+
+        tables = found["tables"]
+        limits = _where(tables["limits"], column)
+        rows = self._of_column("hazard_ratio", found["endpoint"], column)
+        self.shown += rows[:1]
+        level = next((r["conf_level"] for r in rows if r["conf_level"] > 0), 0.95)
+        percent = f"{100 * level:g}%"
+        ends, said = {}, {}
+        for curve, b, low, high in zip(
+            *(limits[key] for key in ("curve", "estimate", "low", "high")), strict=True
+        ):
+            ends[curve] = (low, high)
+            shown = [_ratio(x) for x in (b, low, high)]
+            said[curve] = (
+                f"{likelihood.CURVES[curve]}: {shown[0]} ({percent} limits, {shown[1]} "
+                f"to {shown[2]})"
+            )
+        cut = limits["cut"][0]
+        likelihood.draw(
+            sheet,
+            title=title[:1].upper() + title[1:],
+            kind=self.analysis["kind"],
+            curves=_where(tables["likelihood"], column),
+            said=said,
+            ends=ends,
+            cut=cut,
+            cut_said=f"{percent} limits",
+        )
+        return (
+            "Log likelihood of each hazard ratio, other coefficients at their best, "
+            "less its maximum. Limits (marks) lie where a curve falls below the dashed "
+            f"line, {-cut:.2f} under the maximum (half the chi-square quantile). Where "
+            "the parabola leaves the curve, a Wald interval leaves the data."
+        ) + (
+            " The likelihoods take the rows as independent, the parabola does not."
+            if "robust" in ends
+            else ""
+        )
+
+    def _residuals(
+        self, sheet: Sheet, found: Mapping, sample: Mapping, column: str, title: str
+    ) -> str:
+        from reanalysis.figures import residuals
+
+        tables = found["tables"]
+        points = _where(tables["residuals"], column)
+        smooth = _where(tables.get("smooth", {"column": []}), column)
+        remarks = []
+        for wanted, about in (
+            (column, ""),
+            ("group", ", all groups"),
+            ("", ", all columns"),
+        ):
+            for row in self._of_column(
+                "proportional_hazards", found["endpoint"], wanted
+            ):
+                if not math.isnan(row["p_value"]):
+                    self.shown += [row] * (row not in self.shown)
+                    remarks.append(
+                        f"Proportional hazards{about}: {row['test']}, "
+                        f"p {_p_said(row['p_value'])}"
+                    )
+        residuals.draw(
+            sheet,
+            title=title[:1].upper() + title[1:],
+            kind=self.analysis["kind"],
+            time_unit=sample["time_unit"],
+            points=points,
+            line=smooth if smooth["column"] else None,
+            estimate=points["estimate"][0],
+            remarks=remarks,
+        )
+        said = (
+            "A mark is an event: the log hazard ratio at its time, by the scaled "
+            "Schoenfeld residual. Solid line: the constant log hazard ratio of the "
+            "model; dashed line: no difference."
+        )
+        if smooth["column"]:
+            said += " Curve and band: natural spline of 4 df with pointwise limits."
+        return said + (
+            " A trend up or down speaks against a constant hazard ratio; a test that "
+            "finds none is no proof of one."
+        )
+
+    def _of_column(self, statistic: str, endpoint: str, column: str) -> list[Mapping]:
+        """Return the primary rows of one column of a model ("" for all together)."""
+        return [
+            row
+            for row in self.primary
+            if row["statistic"] == statistic
+            and row["endpoint"] in (endpoint, self._endpoint)
+            and (row["term"] or _against(row)) == column
+        ]
 
     @property
     def _endpoint(self) -> str:
@@ -483,16 +606,49 @@ class _Drawing:
         return f"One row each, the primary analysis: {what}. " + " ".join(plot.legend)
 
 
+#: What is said when a part of a model cannot be drawn.
+_UNDRAWN = {
+    "likelihood": (
+        "No likelihood is drawn: it has no finite limit, or weights are probabilities "
+        "and leave none."
+    ),
+    "residuals": (
+        "No residuals are drawn: the estimate is infinite, weights are probabilities, "
+        "or too few events tell whether the hazard ratio changes over time."
+    ),
+}
+
+
+def _where(table: Mapping[str, Sequence], column: str) -> dict[str, list]:
+    """Return the rows of one column of a model."""
+    held = [str(name) == column for name in table["column"]]
+    return {
+        key: [v for v, kept in zip(values, held, strict=True) if kept]
+        for key, values in table.items()
+    }
+
+
+def _ratio(log: float) -> str:
+    """Write a hazard ratio given by its logarithm."""
+    if math.isinf(log):
+        return "infinity" if log > 0 else "0"
+    return journal_number(math.exp(log), statistic="hazard_ratio")
+
+
 def _tested(row: Mapping, printed: Sequence[PrintedNumber]) -> str:
     sides = str(row["alternative"])
     test = str(row["test"]) or "test"
     if sides and sides != "two-sided":
         test += f", {sides}"
-    p = journal_p(row["p_value"])
-    p = p if p[:1] in "<>" + MISSING else f"= {p}"
+    p = _p_said(row["p_value"])
     said = "; ".join(dict.fromkeys(f"printed {n.text} ({n.claim_id})" for n in printed))
     text = f"{test[:1].upper()}{test[1:]}: p {p}"
     return f"{text}; {said}" if said else text
+
+
+def _p_said(p: float) -> str:
+    text = journal_p(p)
+    return text if text[:1] in "<>" + MISSING else f"= {text}"
 
 
 def _against(row: Mapping) -> str:

@@ -687,13 +687,21 @@ def _range(rows: Sequence[Mapping[str, str]], column: str, statistic: str) -> st
     return " to ".join(ends)
 
 
+#: What a figure shows of its analysis, by the end of its name.
+_PARTS = {
+    "_sensitivity": " under other choices",
+    "_likelihood": ", likelihood",
+    "_residuals": ", residuals over time",
+}
+
+
 def _figure(
     folder: str, study: str, figure: str, checked: Mapping, analysis: str
 ) -> dict[str, object]:
     declared = checked.get("analyses", {}).get(analysis, {})
     label = declared.get("label", _words(analysis))
     kind = f", {declared['kind']} data" if declared else ""
-    varied = " under other choices" if figure.endswith("_sensitivity") else ""
+    varied = _PARTS.get(figure.removeprefix(analysis), "")
     return {
         **_picture(Path(folder, study, figure)),
         "name": figure,

@@ -166,6 +166,10 @@ BASE: Mapping[str, Mapping[str, object]] = {
         "strata": "as_declared",
         "infinite": "firth",
         "alternative": "two-sided",
+        "likelihood": "partial",
+        "pairs": "partial-likelihood",
+        "weights": "case",
+        "proportional_hazards": "none",
     },
     "wilcoxon": {
         "test": "wilcoxon",

@@ -4,97 +4,52 @@ The model is fitted to one row per patient (``time, event``) or to rows at risk
 over ``(start, stop]``, within strata or matched pairs where there are some. Each
 non-reference group and each covariate (or level of one) gives its hazard ratio
 with the interval and the three tests, the chosen one first, its logarithm
-(``coefficient``), and for groups the hazard reduction 1 - HR.
+(``coefficient``), and for groups the hazard reduction 1 - HR. Pairs of two groups
+have the exact conditional analysis of who failed first beside it. Last stands the
+score test of proportional hazards.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from contextlib import suppress
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
-from ..errors import MethodError
-from ..hazard_ratios import (
+from reanalysis.cox_model import Column, Model, design, fit_model
+from reanalysis.cox_tables import likelihood_tables, residual_tables
+from reanalysis.errors import MethodError
+from reanalysis.hazard_ratios import (
     ChiSquare,
-    Fit,
-    check_estimable,
     likelihood_ratio_and_score_tests,
-    maximise,
     profile_limits,
-    sandwich,
     wald_test,
 )
-from ..partial_likelihood import PartialLikelihood, partial_likelihood
-from ..results import NAN, Estimate
-from ..sample import Sample
+from reanalysis.matched_pairs import FirstFailures, first_failures, paired_hazard_ratio
+from reanalysis.proportional_hazards import score_tests
+from reanalysis.results import NAN, Estimate
+from reanalysis.sample import Sample
+
+#: Columns that have a panel of their own in a figure.
+MOST_COLUMNS = 4
+#: Events below which the test of proportional hazards is said to have little power.
+FEW_EVENTS = 20
 
 TESTS = {"wald": "Wald", "likelihood-ratio": "likelihood ratio", "score": "score"}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the design: a contrast of groups or a term of a covariate."""
-
-    values: np.ndarray
-    factor: str
-    group: str = ""
-    reference: str = ""
-    term: str = ""
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """Return what names this column in a row of results."""
-        return {"group": self.group, "reference": self.reference, "term": self.term}
-
-    def __str__(self) -> str:
-        """Name the column in a sentence."""
-        return self.term or f"{self.group} against {self.reference}"
-
-
-def design(sample: Sample) -> list[Column]:
-    """Return the design: dummies of the groups, then of the covariates.
-
-    A covariate of words is coded against its first level (alphabetical, or the
-    order of a categorical column).
-    """
-    columns = []
-    if sample.groups:
-        label = sample.rows["group"].to_numpy()
-        columns = [
-            Column((label == group).astype(float), "group", group, sample.reference)
-            for group in sample.groups
-            if group != sample.reference
-        ]
-    for name in sample.covariates:
-        values = sample.rows[name]
-        if pd.api.types.is_numeric_dtype(values):
-            columns.append(Column(values.to_numpy(float), name, term=name))
-            continue
-        levels = pd.Categorical(values).remove_unused_categories().categories
-        columns += [
-            Column((values == level).to_numpy(float), name, term=f"{name}={level}")
-            for level in levels[1:]
-        ] or [Column(np.zeros(len(values)), name, term=name)]
-    return columns
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A fitted model and what its rows have in common."""
-
-    columns: list[Column]
-    likelihood: PartialLikelihood
-    fit: Fit
-    covariance: np.ndarray
-    robust: bool
-    n: int
-    events: int
-    notes: tuple[str, ...]
+#: Setting -> names of test and interval of the exact analysis of pairs.
+PAIRS = {
+    "exact-conditional": ("sign test of pairs, exact", "Clopper-Pearson, as odds"),
+    "mid-p": ("sign test of pairs, mid-P", "mid-P, as odds"),
+}
+SCALES = {
+    "km": "time by Kaplan-Meier",
+    "identity": "plain time",
+    "log": "log of time",
+    "rank": "ranks of time",
+}
 
 
 def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
@@ -103,21 +58,25 @@ def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
     ``settings``: ``ties`` (efron, breslow, exact), ``p_value`` (wald,
     likelihood-ratio, score), ``interval`` (wald, profile), ``variance``,
     ``strata`` (as_declared, never), ``infinite`` (firth, report),
-    ``alternative`` and ``conf_level``. ``variance`` is ``model`` (sandwich only
-    where a cluster is declared or a patient has several events), ``naive``
-    (never sandwich), ``robust`` (always sandwich, by cluster where there is
-    one) or ``cluster`` (refused without one).
+    ``likelihood`` (partial, firth), ``pairs`` (partial-likelihood,
+    exact-conditional, mid-p), ``weights`` (case, replicated, probability),
+    ``proportional_hazards`` (km, identity, log, rank, none), ``alternative`` and
+    ``conf_level``. ``variance`` is ``model`` (sandwich only where a cluster is
+    declared or a patient has several events), ``naive`` (never sandwich),
+    ``robust`` (always sandwich, by cluster where there is one) or ``cluster``
+    (refused without one).
     """
     columns: list[Column] = []
     try:
         if sample.kind == "summary":
             raise MethodError("A Cox model needs the rows of single patients.")
         columns = design(sample)
-        lost, model = _fit_model(sample, columns, settings)
+        lost, model = fit_model(sample, columns, settings)
         terms = range(len(model.columns))
         rows = [row for j in terms for row in _term_rows(model, j, settings)]
         rows += [_empty(columns[j], note) for j, note in lost.items()]
-        return rows + _joint_rows(model, settings)
+        rows = _with_pairs(sample, model, rows, settings)
+        return rows + _joint_rows(model, settings) + _proportional(model, settings)
     except MethodError as error:
         return [_empty(column, str(error)) for column in columns] or [
             Estimate(statistic="hazard_ratio", note=str(error))
@@ -127,135 +86,30 @@ def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
 def figure_data(
     sample: Sample, settings: Mapping[str, object]
 ) -> dict[str, pd.DataFrame]:
-    """Return nothing: a forest of hazard ratios is drawn from the estimates."""
-    return {}
+    """Return the curves of the likelihood and the residuals over time.
+
+    Of the groups, else of the covariates: ``likelihood`` (column, coefficient,
+    partial, penalised, wald: heights less their maximum) with ``limits`` (column,
+    curve, estimate, low, high, cut), and ``residuals`` (column, time, value,
+    estimate) with ``smooth`` (column, time, line, low, high; none of few events).
+    """
+    try:
+        if sample.kind == "summary":
+            return {}
+        _, model = fit_model(sample, design(sample), settings)
+    except MethodError:
+        return {}
+    shown = [j for j, c in enumerate(model.columns) if c.factor == "group"]
+    shown = (shown or list(range(len(model.columns))))[:MOST_COLUMNS]
+    level = float(settings["conf_level"])
+    scale = str(settings["proportional_hazards"])
+    return likelihood_tables(model, shown, level) | residual_tables(
+        model, shown, level, scale
+    )
 
 
 def _empty(column: Column, note: str) -> Estimate:
     return Estimate(statistic="hazard_ratio", note=note, **column.labels)
-
-
-def _fit_model(
-    sample: Sample, columns: list[Column], settings: Mapping[str, object]
-) -> tuple[dict[int, str], Model]:
-    """Return the model and why columns that say nothing were left out of it."""
-    rows = sample.rows
-    if not columns:
-        raise MethodError("A Cox model needs two groups or a covariate.")
-    if sample.groups and not (rows["group"] == sample.reference).any():
-        raise MethodError(f"The reference group {sample.reference} has no rows.")
-    weight = rows["weight"].to_numpy(float) if sample.has("weight") else None
-    if weight is not None and not (np.isfinite(weight) & (weight > 0)).all():
-        raise MethodError("Case weights must be positive.")
-
-    matched = [role for role in ("stratum", "pair") if sample.has(role)]
-    if settings["strata"] == "never":
-        matched = []
-    stratum = None
-    if matched:
-        labels = rows.groupby(matched, sort=False, observed=True)
-        stratum = labels.ngroup().to_numpy()
-    interval = sample.has("start", "stop")
-    event = rows["event"].to_numpy()
-    build = partial(
-        partial_likelihood,
-        stop=rows["stop" if interval else "time"].to_numpy(float),
-        event=event,
-        start=rows["start"].to_numpy(float) if interval else None,
-        stratum=stratum,
-        weight=weight,
-        ties=str(settings["ties"]),
-    )
-    likelihood = build(np.column_stack([c.values for c in columns]))
-    varies = check_estimable(likelihood)
-    if not varies.any():
-        raise MethodError(_no_variation(columns[0], bool(matched)))
-    lost = {
-        j: _no_variation(columns[j], bool(matched)) for j in np.flatnonzero(~varies)
-    }
-    kept = [c for c, alive in zip(columns, varies, strict=True) if alive]
-    if lost:
-        likelihood = build(np.column_stack([c.values for c in kept]))
-    fit = maximise(likelihood)
-    notes = []
-    if matched:
-        of_groups = [j for j, c in enumerate(kept) if c.factor == "group"]
-        informative = likelihood.informative_strata(of_groups or list(range(len(kept))))
-        word = "pairs" if matched == ["pair"] else "strata"
-        notes.append(f"{informative} of {stratum.max() + 1} {word} informative")
-    if fit.infinite.any():
-        reasons = dict.fromkeys(
-            _why_infinite(sample, c, sign)
-            for c, sign in zip(kept, fit.infinite, strict=True)
-            if sign
-        )
-        notes.append(f"no finite maximum ({'; '.join(reasons)})")
-        if settings["infinite"] == "firth":
-            try:
-                fit = maximise(likelihood, penalised=True)
-                notes.append("Firth penalised likelihood")
-            except MethodError:
-                notes.append("Firth penalised likelihood did not converge")
-    robust, cluster = _correlated(sample, str(settings["variance"]), bool(matched))
-    if robust and (fit.penalised or fit.infinite.any()):
-        robust = False
-        notes.append("model-based variance, as a robust one needs a finite maximum")
-    if robust and cluster is not None and cluster.max() < len(kept):
-        raise MethodError("There are too few clusters for a robust variance.")
-    covariance = sandwich(likelihood, fit, cluster) if robust else fit.covariance
-    if (np.diag(covariance) < 1e-12 * np.diag(fit.covariance)).any():
-        raise MethodError("The robust variance is zero and gives no interval.")
-    patients = rows["id"].nunique() if sample.has("id") else len(rows)
-    model = Model(kept, likelihood, fit, covariance, robust, patients,
-                  int(event.sum()), tuple(notes))  # fmt: skip
-    return lost, model
-
-
-def _correlated(
-    sample: Sample, variance: str, matched: bool
-) -> tuple[bool, np.ndarray | None]:
-    """Tell whether the variance is a sandwich, and the clusters it sums over."""
-    rows = sample.rows
-    cluster = None
-    if sample.has("cluster"):
-        cluster = rows["cluster"]
-    elif sample.has("id") and rows["id"].duplicated().any():
-        cluster = rows["id"]
-    elif sample.has("pair") and not matched:
-        cluster = rows["pair"]
-    codes = None if cluster is None else pd.factorize(cluster)[0]
-    if variance == "cluster" and codes is None:
-        raise MethodError("A cluster-robust variance needs clusters or repeated ids.")
-    if variance == "model":
-        several = (
-            sample.has("id")
-            and rows.groupby("id", observed=True)["event"].sum().max() > 1
-        )
-        return sample.has("cluster") or bool(several), codes
-    return variance != "naive", codes
-
-
-def _no_variation(column: Column, matched: bool) -> str:
-    within = " of one stratum" if matched else ""
-    if column.factor == "group":
-        both = f"{column.group} and {column.reference}"
-        return f"No event happened while rows{within} from both {both} were at risk."
-    return f"{column} does not vary among the rows{within} at risk at any event."
-
-
-def _why_infinite(sample: Sample, column: Column, sign: float) -> str:
-    if column.factor != column.term and column.term:
-        which = "first" if sign > 0 else "last"
-        return f"{column} failed {which} throughout"
-    if column.term:
-        which = "highest" if sign > 0 else "lowest"
-        return f"the {which} {column} failed first throughout"
-    died = sample.rows.loc[sample.rows["event"] == 1, "group"]
-    for group in (column.group, column.reference):
-        if not (died == group).any():
-            return f"no events in {group}"
-    first = column.group if sign > 0 else column.reference
-    return f"{first} failed first wherever both groups were at risk"
 
 
 def _p_value(result: ChiSquare, alternative: str) -> float:
@@ -270,13 +124,17 @@ def _p_value(result: ChiSquare, alternative: str) -> float:
 def _tests(
     model: Model, columns: list[int], settings: Mapping[str, object], note: str = ""
 ) -> list[dict[str, object]]:
-    """Return the fields of the three tests of some columns, the chosen one first."""
-    try:
-        ratio, score = likelihood_ratio_and_score_tests(
-            model.likelihood, model.fit, columns
-        )
-    except MethodError:
-        ratio = score = ChiSquare(NAN, len(columns))
+    """Return the fields of the three tests of some columns, the chosen one first.
+
+    Where the limits are those of a profile for want of others, its likelihood ratio
+    stands before the Wald test, so that test and limits agree.
+    """
+    ratio = score = ChiSquare(NAN, len(columns))
+    if not model.weighted:
+        with suppress(MethodError):
+            ratio, score = likelihood_ratio_and_score_tests(
+                model.likelihood, model.fit, columns
+            )
     results = {
         "wald": wald_test(model.fit, model.covariance, columns),
         "likelihood-ratio": ratio,
@@ -285,22 +143,28 @@ def _tests(
     single = len(columns) == 1
     alternative = str(settings["alternative"]) if single else "two-sided"
     found = []
-    for name in sorted(TESTS, key=lambda name: name != settings["p_value"]):
+    chosen = settings["p_value"]
+    if chosen == "wald" and (model.fit.penalised or model.fit.infinite[columns].any()):
+        chosen = "likelihood-ratio"
+    for name in sorted(TESTS, key=lambda name: name != chosen):
         result = results[name]
         statistic, df = result.statistic, float(result.df)
         notes = list(model.notes)
         if name == "wald" and single:
             # The usual report of this one is z itself.
             statistic, df = result.sign * math.sqrt(statistic), NAN
-        if model.robust and name != "wald":
+        if model.robust and name != "wald" and not model.weighted:
             notes.append("this test takes the rows as independent")
         if math.isnan(result.statistic):
-            notes.append(f"no {TESTS[name]} test, as it needs a finite maximum")
+            needs = "as it needs a finite maximum"
+            if model.weighted and name != "wald":
+                needs = "as probability weights leave no likelihood"
+            notes.append(f"no {TESTS[name]} test, {needs}")
         if note:
             notes.append(note)
         found.append(
             {
-                "test": TESTS[name] + (", robust" * (model.robust and name == "wald")),
+                "test": _name(name, model),
                 "alternative": alternative,
                 "test_statistic": statistic,
                 "df": df,
@@ -309,6 +173,14 @@ def _tests(
             }
         )
     return found
+
+
+def _name(test: str, model: Model) -> str:
+    if model.robust and test == "wald":
+        return "Wald, robust"
+    if model.fit.penalised and test == "likelihood-ratio":
+        return "penalised likelihood ratio"
+    return TESTS[test]
 
 
 def _limits(
@@ -376,8 +248,7 @@ def _joint_rows(model: Model, settings: Mapping[str, object]) -> list[Estimate]:
     if len(everything) == 1:
         return []
     sets = {"": everything}
-    for name in dict.fromkeys(column.factor for column in model.columns):
-        members = [j for j in everything if model.columns[j].factor == name]
+    for name, members in _factors(model).items():
         if 1 < len(members) < len(everything):
             sets[name] = members
     return [
@@ -385,3 +256,166 @@ def _joint_rows(model: Model, settings: Mapping[str, object]) -> list[Estimate]:
         for term, members in sets.items()
         for fields in _tests(model, members, settings)
     ]
+
+
+def _factors(model: Model) -> dict[str, list[int]]:
+    """Return the columns of each factor of the model."""
+    sets: dict[str, list[int]] = {}
+    for j, column in enumerate(model.columns):
+        sets.setdefault(column.factor, []).append(j)
+    return sets
+
+
+# ------------------------------------------------------------------- matched pairs
+
+
+def _with_pairs(
+    sample: Sample,
+    model: Model,
+    rows: list[Estimate],
+    settings: Mapping[str, object],
+) -> list[Estimate]:
+    """Set the exact analysis of pairs beside the rows of the model, or before them."""
+    wanted = str(settings["pairs"])
+    if not sample.has("pair") or settings["strata"] == "never":
+        return rows
+    exact = wanted != "partial-likelihood"
+    try:
+        if len(sample.groups) != 2 or sample.covariates or sample.has("weight"):
+            raise MethodError(
+                "The exact analysis of pairs compares two groups, without covariates "
+                "or weights."
+            )
+        counts = _first_failures(sample, model)
+        both = {kind: _pair_fields(sample, model, counts, kind, settings)
+                for kind in sorted(PAIRS, key=lambda kind: kind != wanted)}  # fmt: skip
+    except MethodError as error:
+        return [_empty(model.columns[0], str(error)), *rows] if exact else rows
+    found = [Estimate(statistic="hazard_ratio", **fields) for fields in both.values()]
+    if not exact:
+        first = next(
+            (i for i, e in enumerate(rows) if e.statistic != "hazard_ratio"), len(rows)
+        )
+        return [*rows[:first], *found, *rows[first:]]
+    fields = both[wanted]
+    ends = fields["conf_low"], fields["conf_high"]
+    logs = [_log(fields["estimate"]), *map(_log, ends)]
+    found += [
+        Estimate(
+            **fields
+            | {"statistic": "coefficient", "estimate": logs[0]}
+            | {"conf_low": logs[1], "conf_high": logs[2]}
+        ),
+        Estimate(
+            **fields
+            | {"statistic": "hazard_reduction", "estimate": 1 - fields["estimate"]}
+            | {"conf_low": 1 - ends[1], "conf_high": 1 - ends[0]}
+            | {"unit": "proportion"}
+        ),
+    ]
+    return found + rows
+
+
+def _log(ratio: float) -> float:
+    return math.log(ratio) if ratio > 0 else -math.inf if ratio == 0 else NAN
+
+
+def _first_failures(sample: Sample, model: Model) -> FirstFailures:
+    rows = model.at_risk
+    in_group = (sample.rows["group"] != sample.reference).to_numpy()
+    return first_failures(model.stratum, in_group, rows.stop, rows.event, rows.start)
+
+
+def _pair_fields(
+    sample: Sample,
+    model: Model,
+    counts: FirstFailures,
+    kind: str,
+    settings: Mapping[str, object],
+) -> dict[str, object]:
+    level, alternative = float(settings["conf_level"]), str(settings["alternative"])
+    ratio = paired_hazard_ratio(counts, level, alternative, mid_p=kind == "mid-p")
+    group, reference = model.columns[0].group, sample.reference
+    note = (
+        f"of {counts.informative} pairs with a first failure it was {group} in "
+        f"{counts.group} and {reference} in {counts.reference}"
+    )
+    left = {
+        "tied": counts.tied,
+        "ended before anyone failed": counts.open,
+        "incomplete": counts.incomplete,
+    }
+    said = [f"{number} {why}" for why, number in left.items() if number]
+    if said:
+        note += f"; pairs left out: {', '.join(said)}"
+    if math.isnan(ratio.estimate):
+        note += "; no finite estimate, as one side failed first in all of them"
+    test, interval = PAIRS[kind]
+    return {
+        **model.columns[0].labels,
+        "estimate": ratio.estimate,
+        "conf_low": ratio.interval[0],
+        "conf_high": ratio.interval[1],
+        "conf_level": level,
+        "interval_method": interval,
+        "test": test,
+        "alternative": alternative,
+        "test_statistic": float(counts.group),
+        "p_value": ratio.p_value,
+        "n": model.n,
+        "events": model.events,
+        "note": note,
+    }
+
+
+# ------------------------------------------------------------- proportional hazards
+
+
+def _proportional(model: Model, settings: Mapping[str, object]) -> list[Estimate]:
+    """Return the tests that hazard ratios stay the same: per factor, then of all."""
+    scale = str(settings["proportional_hazards"])
+    if scale == "none":
+        return []
+    sets = list(_factors(model).items())
+    if len(sets) > 1:
+        sets.append(("", list(range(len(model.columns)))))
+    problem = ""
+    try:
+        if model.maximum.infinite.any():
+            raise MethodError(
+                "No test of proportional hazards, as it needs a finite maximum."
+            )
+        results = score_tests(
+            model.likelihood,
+            model.maximum,
+            model.scaled_times(scale),
+            [columns for _, columns in sets],
+        )
+    except MethodError as error:
+        problem = str(error)
+        results = [ChiSquare(NAN, len(columns)) for _, columns in sets]
+    notes = [problem] if problem else []
+    if model.robust and not problem:
+        notes.append("this test takes the rows as independent")
+    if model.events < FEW_EVENTS and not problem:
+        notes.append(f"{model.events} events give this test little power")
+    rows = []
+    for (name, columns), result in zip(sets, results, strict=True):
+        labels = {"term": name}
+        if len(columns) == 1:
+            labels = model.columns[columns[0]].labels
+        rows.append(
+            Estimate(
+                statistic="proportional_hazards",
+                **labels,
+                n=model.n,
+                events=model.events,
+                test=f"score test, {SCALES[scale]}",
+                alternative="two-sided",
+                test_statistic=result.statistic,
+                df=float(result.df),
+                p_value=_p_value(result, "two-sided"),
+                note="; ".join(notes),
+            )
+        )
+    return rows
