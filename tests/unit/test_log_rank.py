@@ -17,16 +17,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from reanalysis.errors import MethodError
-from reanalysis.methods.log_rank import (
-    chi_square,
-    estimate,
-    figure_data,
-    log_rank,
-    permutation_p_value,
-    trend,
-)
+from reanalysis.methods.log_rank import estimate, figure_data
 from reanalysis.risk_sets import FollowUp
 from reanalysis.sample import Sample
+from reanalysis.score_permutation import count_tails
+from reanalysis.weighted_log_rank import chi_square, log_rank, trend
 
 # Freireich 1963, remission in weeks: 6-mercaptopurine (0) and placebo (1).
 MP = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
@@ -83,6 +78,9 @@ PRIMARY = {
     "rho": 0.0,
     "gamma": 0.0,
     "p_value": "asymptotic",
+    "two_sided": "absolute",
+    "permutations": 100_000,
+    "monte_carlo": "add-one",
     "stratified": "as_declared",
     "alternative": "two-sided",
     "conf_level": 0.95,
@@ -102,6 +100,10 @@ def compare(time, event, group, stratum=None, start=None, **weights):
 
 def compare_6mp(**weights):
     return compare(MP + PLACEBO, MP_EVENT + [1] * 21, [0] * 21 + [1] * 21, **weights)
+
+
+def permutation_p_value(scores, treated, stratum=None, alternative="two-sided"):
+    return count_tails(scores, treated, stratum).p_value(alternative)
 
 
 def sample(time, event, group, labels=("a", "b"), **columns):
@@ -297,8 +299,6 @@ def test_exact_of_separated_groups():
         treated = np.arange(2 * m) < m
         p_value = permutation_p_value(scores, treated, alternative="greater")
         assert_allclose(p_value, 1 / math.comb(2 * m, m))
-    with pytest.raises(MethodError, match="up to 30"):
-        permutation_p_value(np.zeros(31), np.ones(31) == 1)
 
 
 def test_matched_pairs_are_a_sign_test():
@@ -370,16 +370,16 @@ def test_names_of_the_weighted_tests():
 
 def test_rows_of_three_groups():
     data = sample(DAYS, DIED, THREE, labels=("a", "b", "c"))
-    overall, slope, *pairs = estimate(
-        data, PRIMARY | {"p_value": "exact", "alternative": "one-sided"}
-    )
+    changed = PRIMARY | {"p_value": "exact", "alternative": "one-sided"}
+    drawn, drawn_slope, overall, slope, *pairs = estimate(data, changed)
     assert (overall.group, overall.test, overall.df) == ("", "log-rank", 2)
     assert overall.alternative == "two-sided"
-    assert overall.note == (
-        "no exact p-value for more than two groups; "
-        "a comparison of several groups has no direction"
-    )
+    assert overall.note == "A comparison of several groups has no direction."
     assert (slope.group, slope.test, slope.df) == ("", "log-rank trend", 1)
+    assert drawn.test == "log-rank, Monte Carlo permutation"
+    assert drawn_slope.test == "log-rank trend, Monte Carlo permutation"
+    assert drawn.note.startswith("There are more than 1,000,000 assignments")
+    assert drawn.note.endswith(overall.note)
     assert_allclose(slope.test_statistic, 1.32612759023, rtol=1e-9)
     assert [(r.group, r.reference, r.test) for r in pairs[:4]] == [
         ("a", "c", "log-rank, exact permutation"),
@@ -392,13 +392,13 @@ def test_rows_of_three_groups():
     assert_allclose(pairs[1].test_statistic, chi_square(alone).statistic)
 
 
-def test_more_than_thirty_patients_are_asymptotic():
+def test_more_than_thirty_patients_are_asymptotic_unless_asked():
     data = sample(MP + PLACEBO, MP_EVENT + [1] * 21, [0] * 21 + [1] * 21)
     assert list(by_test(estimate(data, PRIMARY))) == ["log-rank"]
     asked, row = estimate(data, PRIMARY | {"p_value": "exact"})[:2]
     assert asked.test == "log-rank, exact permutation"
-    assert asked.note == "Exact p-values are given up to 30 patients."
-    assert np.isnan(asked.p_value)
+    # logrank_test(Surv(time, event) ~ group, distribution = "exact")
+    assert_allclose(asked.p_value, 2.6120045182327e-05, rtol=1e-9)
     assert row.test == "log-rank"
     assert_allclose(row.test_statistic, 16.7929409892, rtol=1e-9)
 

@@ -155,6 +155,9 @@ BASE: Mapping[str, Mapping[str, object]] = {
         "rho": 1.0,
         "gamma": 0.0,
         "p_value": "asymptotic",
+        "two_sided": "absolute",
+        "permutations": 0,  # no digits are matched by chance
+        "monte_carlo": "add-one",
         "stratified": "as_declared",
         "alternative": "two-sided",
     },

@@ -1,30 +1,35 @@
-"""Tests that compare survival curves: log-rank, its weighted relatives and trend.
+"""Log-rank tests, weighted ones and MaxCombo: asymptotic and by permutation.
 
-Our own because lifelines' tests have no strata, late entry, observed and expected
-counts, trend, or scores for an exact test to permute.
+The estimators are in :mod:`reanalysis.weighted_log_rank`, ``max_combo``,
+``score_permutation`` and ``permuted_log_rank``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
+from numpy.typing import NDArray
 
+from reanalysis.assignments import assignments, every_assignment, random_assignments
+from reanalysis.censoring import censoring_differs
 from reanalysis.errors import MethodError
+from reanalysis.max_combo import MEMBERS, max_combo
+from reanalysis.permuted_log_rank import design, group_tails, standardised_tails
 from reanalysis.results import Estimate
-from reanalysis.risk_sets import (
-    Floats,
-    FollowUp,
-    Ints,
-    follow_up,
-    group_codes,
-    risk_table,
-)
+from reanalysis.risk_sets import FollowUp, Ints, follow_up, group_codes
 from reanalysis.sample import Sample
+from reanalysis.score_permutation import Mask, Tails, count_tails, draw_tails
+from reanalysis.weighted_log_rank import (
+    LogRank,
+    chi_square,
+    log_rank,
+    trend,
+    whole_scores,
+)
 
 #: Name of each test by the setting that asks for it.
 NAMES = {
@@ -33,214 +38,15 @@ NAMES = {
     "tarone-ware": "Tarone-Ware",
     "peto-peto": "Peto-Peto",
     "fleming-harrington": "Fleming-Harrington",
+    "maxcombo": "MaxCombo",
 }
 
-#: Largest number of patients for whom all permutations are counted.
-EXACT_LIMIT = 30
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LogRank:
-    """A weighted log-rank comparison of groups.
-
-    ``observed`` and ``expected`` events are unweighted, shapes (groups,);
-    ``difference`` is the weighted sum of observed minus expected with its
-    ``variance``, shape (groups, groups). ``scores``, shape (rows,), add up to
-    ``difference`` within each group and to 0 within each stratum.
-    """
-
-    observed: Floats
-    expected: Floats
-    difference: Floats
-    variance: Floats
-    scores: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class ChiSquare:
-    """A chi-square statistic with its degrees of freedom and p-value."""
-
-    statistic: float
-    df: int
-    p_value: float
-
-
-def log_rank(
-    rows: FollowUp,
-    group: Ints,
-    stratum: Ints | None = None,
-    *,
-    weights: str = "log-rank",
-    rho: float = 0.0,
-    gamma: float = 0.0,
-    groups: int = 2,
-) -> LogRank:
-    """Compare observed with expected events in each group.
-
-    ``group`` and ``stratum``, shapes (rows,), number them from 0; ``groups`` is the
-    number of groups, some of which may be empty.
-
-    The weights of an event time, from all groups of a stratum together: 1
-    (``log-rank``); the number at risk (``gehan-breslow``) or its square root
-    (``tarone-ware``); ``peto-peto``, the product of 1 - d / (n + 1) up to and
-    including the time; ``fleming-harrington``, S^rho (1 - S)^gamma with the
-    Kaplan-Meier estimate just before the time. The variance is hypergeometric.
-
-    Sources: Mantel 1966; Peto and Peto 1972; Tarone and Ware 1977; Harrington and
-    Fleming, Biometrika 1982;69:553-566; Klein and Moeschberger 2003, section 7.3.
-    Raises :class:`MethodError` without events.
-    """
-    if not rows.event.any():
-        raise MethodError("There are no events, so the groups cannot be compared.")
-    stratum = np.zeros(group.size, dtype=int) if stratum is None else stratum
-    table = risk_table(rows, np.unique(rows.stop[rows.event]), group, stratum, groups)
-    n, d = table.at_risk.sum(axis=2), table.events.sum(axis=2)
-    share = table.at_risk / np.maximum(n, 1)[:, :, None]
-    w = _weights(n, d, weights, rho, gamma)
-
-    expected = d[:, :, None] * share
-    excess = w[:, :, None] * (table.events - expected)
-    factor = (w**2 * d * (n - d) / np.maximum(n - 1, 1)).ravel()
-    flat = share.reshape(factor.size, -1)
-    variance = np.diag(factor @ flat) - (flat * factor[:, None]).T @ flat
-
-    # Score of a row: its weighted event minus the weighted hazard it was exposed to.
-    hazard = np.cumsum(w * d / np.maximum(n, 1), axis=1)
-    hazard = np.concatenate([np.zeros((len(hazard), 1)), hazard], axis=1)
-    end = np.searchsorted(table.times, rows.stop, side="right")
-    scores = rows.event * w[stratum, end - 1] - hazard[stratum, end]
-    if rows.start is not None:
-        begin = np.searchsorted(table.times, rows.start, side="right")
-        scores += hazard[stratum, begin]
-    return LogRank(
-        table.events.sum(axis=(0, 1)).astype(float),
-        expected.sum(axis=(0, 1)),
-        excess.sum(axis=(0, 1)),
-        variance,
-        scores,
-    )
-
-
-def _weights(n: Ints, d: Ints, kind: str, rho: float, gamma: float) -> Floats:
-    match kind:
-        case "log-rank":
-            return np.ones(n.shape)
-        case "gehan-breslow":
-            return n.astype(float)
-        case "tarone-ware":
-            return np.sqrt(n)
-        case "peto-peto":
-            return np.cumprod(1 - d / (n + 1), axis=1)
-        case "fleming-harrington":
-            after = np.cumprod(1 - d / np.maximum(n, 1), axis=1)
-            # Rounding may leave the product a hair outside [0, 1].
-            s = np.clip(np.roll(after, 1, axis=1), 0, 1)
-            s[:, 0] = 1
-            return s**rho * (1 - s) ** gamma
-    raise MethodError(f"There is no log-rank test with the weights {kind!r}.")
-
-
-def chi_square(result: LogRank) -> ChiSquare:
-    """Test that all groups share one hazard.
-
-    Raises :class:`MethodError` when no event happened with two groups at risk.
-    """
-    scale = float(np.trace(result.variance))
-    if not scale > 0:
-        raise MethodError("No event happened while two groups were at risk.")
-    # The rank counts the groups that can be compared, less one per connected set.
-    values, vectors = np.linalg.eigh(result.variance / scale)
-    kept = values > 1e-10
-    along = vectors[:, kept].T @ result.difference
-    return _test(float((along**2 / values[kept]).sum()) / scale, int(kept.sum()))
-
-
-def trend(result: LogRank) -> ChiSquare:
-    """Test for a trend over the groups in their order, with scores 0, 1, 2, ...
-
-    Source: Tarone, Biometrika 1975;62:679-682. Raises :class:`MethodError` when the
-    groups cannot be compared.
-    """
-    score = np.arange(result.difference.size)
-    variance = float(score @ result.variance @ score)
-    if not variance > 1e-12 * float(np.trace(result.variance)):
-        raise MethodError("No event happened while two groups were at risk.")
-    return _test(float(score @ result.difference) ** 2 / variance, 1)
-
-
-def _test(statistic: float, df: int) -> ChiSquare:
-    return ChiSquare(statistic, df, float(chdtrc(df, statistic)))
-
-
-def permutation_p_value(
-    scores: Floats,
-    treated: np.ndarray,
-    stratum: Ints | None = None,
-    *,
-    alternative: str = "two-sided",
-) -> float:
-    """Share of all assignments whose sum of scores is at least as extreme.
-
-    ``scores`` (patients,) stay fixed and add up to 0 in each stratum; ``treated`` is
-    a mask whose count is kept in each stratum. ``greater`` and ``less`` are about
-    the sum over the treated; two-sided takes the sums at least as far from 0.
-
-    All assignments are counted: the patients are cut in two halves, whose subset
-    sums are listed by size and matched (Horowitz and Sahni 1974). Source of the
-    test: Peto and Peto 1972. Raises :class:`MethodError` beyond 30 patients.
-    """
-    if scores.size > EXACT_LIMIT:
-        raise MethodError(f"Exact p-values are given up to {EXACT_LIMIT} patients.")
-    stratum = np.zeros(scores.size, dtype=int) if stratum is None else stratum
-    observed = float(scores[treated].sum())
-    slack = 1e-10 * float(np.abs(scores).sum())
-    bound = abs(observed) - slack
-    if alternative == "two-sided" and bound <= 0:
-        return 1.0
-    order = np.argsort(stratum, kind="stable")
-    borders = np.flatnonzero(np.diff(stratum[order])) + 1
-    # Whole strata go to either half; one at most is cut, and there the number treated
-    # in the first half is free.
-    room = (scores.size + 1) // 2
-    first, second, cut = np.zeros(1), np.zeros(1), [(np.zeros(1), np.zeros(1))]
-    for block in np.split(order, borders):
-        size = np.count_nonzero(treated[block])
-        head, tail = scores[block[:room]], scores[block[room:]]
-        room -= head.size
-        heads, tails = _subset_sums(head, size), _subset_sums(tail, size)
-        if not tail.size:
-            first = _all_sums(first, heads[size])
-        elif not head.size:
-            second = _all_sums(second, tails[size])
-        else:
-            cut = list(zip(heads, reversed(tails), strict=True))
-    extreme = total = 0
-    for head, tail in cut:
-        a, b = np.sort(_all_sums(first, head)), np.sort(_all_sums(second, tail))
-        total += a.size * b.size
-        if alternative == "two-sided":
-            extreme += a.size * b.size - np.searchsorted(b, bound - a).sum()
-            extreme += np.searchsorted(b, -bound - a, side="right").sum()
-        elif alternative == "greater":
-            extreme += a.size * b.size - np.searchsorted(b, observed - slack - a).sum()
-        else:
-            least = observed + slack - a
-            extreme += np.searchsorted(b, least, side="right").sum()
-    return float(extreme / total)
-
-
-def _subset_sums(values: Floats, largest: int) -> list[Floats]:
-    """List the sums of all subsets of each size from 0 to ``largest``."""
-    sums = [np.zeros(1)] + [np.zeros(0)] * largest
-    for value in values:
-        for size in range(largest, 0, -1):
-            if sums[size - 1].size:
-                sums[size] = np.concatenate([sums[size], sums[size - 1] + value])
-    return sums
-
-
-def _all_sums(a: Floats, b: Floats) -> Floats:
-    return (a[:, None] + b).ravel()
+#: Largest number of patients for whom the exact p-value stands beside the asymptotic.
+BESIDE = 30
+#: Most assignments looked at one by one: beside the asymptotic p-value, when asked.
+BESIDE_ASSIGNMENTS, EVERY_ASSIGNMENT = 20_000, 1_000_000
+#: Labels drawn at most: beyond 50 patients this bounds the number of assignments.
+LABELS_DRAWN = 5_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,12 +69,29 @@ class _Data:
             self.rows, self.group, self.stratum, groups=self.groups, **weights
         )
 
+    def persons(self) -> tuple[Ints, Ints | None, Ints | None]:
+        """Return group and stratum of each person, and the person of each row.
+
+        The last is None where a row is a person. Raises :class:`MethodError` where
+        somebody changes.
+        """
+        person = self.rows.person
+        if person is None:
+            return self.group, self.stratum, None
+        _, first, place = np.unique(person, return_index=True, return_inverse=True)
+        for label in (self.group, self.stratum):
+            if label is not None and (label[first][place] != label).any():
+                raise MethodError("A patient who changes groups cannot be permuted.")
+        stratum = None if self.stratum is None else self.stratum[first]
+        return self.group[first], stratum, place
+
 
 def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
     """Compare the groups: all together with a trend test, and each with the reference.
 
     Two groups give one comparison. Up to 30 patients the exact permutation p-value
-    of the scores stands beside the asymptotic one, or before it when asked for.
+    of the scores stands beside the asymptotic one, or before it when asked for. Where
+    there are too many assignments to count, random ones are drawn and the row says so.
     """
     try:
         data = _read(sample, settings)
@@ -329,82 +152,230 @@ def _row(data: _Data, settings: Mapping[str, object]) -> Callable[..., Estimate]
     )
 
 
-def _weighted(data: _Data, settings: Mapping[str, object]) -> LogRank:
-    return data.compare(**{key: settings[key] for key in ("weights", "rho", "gamma")})
+def _weights(settings: Mapping[str, object]) -> dict[str, object]:
+    return {key: settings[key] for key in ("weights", "rho", "gamma")}
+
+
+def _asked(settings: Mapping[str, object]) -> bool:
+    return settings["p_value"] != "asymptotic"
 
 
 def _overall(data: _Data, settings: Mapping[str, object]) -> list[Estimate]:
-    row = _row(data, settings)
+    """Compare all groups, and test for a trend over them."""
+    row = partial(_row(data, settings), alternative="two-sided")
+    named = row.keywords["test"]
+    if settings["weights"] == "maxcombo":
+        return [row(note="MaxCombo compares two groups at a time.")]
     try:
-        result = _weighted(data, settings)
+        result = data.compare(**_weights(settings))
         both = chi_square(result), trend(result)
     except MethodError as problem:
         return [row(note=str(problem))]
     notes = []
-    if settings["p_value"] == "exact":
-        notes.append("no exact p-value for more than two groups")
     if settings["alternative"] == "one-sided":
-        notes.append("a comparison of several groups has no direction")
-    named = row.keywords["test"]
-    return [
+        notes.append("A comparison of several groups has no direction.")
+    asymptotic = [
         row(
-            alternative="two-sided",
             test_statistic=test.statistic,
             df=test.df,
             p_value=test.p_value,
             test=name,
-            note="; ".join(notes),
+            note=" ".join(notes),
         )
         for test, name in zip(both, (named, f"{named} trend"), strict=True)
     ]
+    if not _asked(settings):
+        return asymptotic
+    names = [f"{named}, {_how(False)}", f"{named} trend, {_how(False)}"]
+    try:
+        group, stratum, place = data.persons()
+        labels, drawn, why = _labels(group, stratum, settings)
+        scores = _of_persons(result.scores, place)
+        tails = group_tails(scores, group, stratum, labels, drawn=drawn)
+    except MethodError as problem:
+        return [row(test=name, note=str(problem)) for name in names] + asymptotic
+    names = [name.replace(_how(False), _how(drawn)) for name in names]
+    permuted = []
+    for name, test in zip(names, tails, strict=True):
+        p_value = test.p_value(add_one=_add_one(settings, test))
+        note = " ".join([*why, *_drawn(test, p_value, settings), *notes])
+        permuted.append(row(test=name, p_value=p_value, note=note))
+    return permuted + asymptotic
 
 
 def _comparison(
     data: _Data, settings: Mapping[str, object], row: Callable[..., Estimate]
 ) -> list[Estimate]:
+    """Compare two groups: the asymptotic test, and a permutation test where due."""
     try:
         if np.unique(data.group).size < 2:
             raise MethodError("There are no patients in one of the groups.")
-        result = _weighted(data, settings)
-        test = chi_square(result)
+        asymptotic, result = _asymptotic(data, settings, row)
     except MethodError as problem:
         return [row(note=str(problem))]
-    alternative, p_value = "two-sided", test.p_value
-    if settings["alternative"] == "one-sided":
-        alternative = "less" if result.difference[0] < 0 else "greater"
-        p_value /= 2
-    asymptotic = row(
-        alternative=alternative,
-        test_statistic=test.statistic,
-        df=test.df,
-        p_value=p_value,
+    standardised = (
+        settings["weights"] == "maxcombo" or settings["two_sided"] == "chi-square"
     )
+    how = _standardised if standardised else _of_scores
+    name = f"{row.keywords['test']}, {{}}{_rule(settings)}"
     try:
-        scores, treated, stratum = _per_person(data, result.scores)
-        p_value = permutation_p_value(scores, treated, stratum, alternative=alternative)
+        tails, why = how(data, settings, result)
     except MethodError as problem:
-        if settings["p_value"] != "exact":
+        if not _asked(settings):
             return [asymptotic]
-        name = f"{row.keywords['test']}, exact permutation"
         # What was asked for comes first, empty: the other is no stand-in for it.
-        return [row(test=name, note=str(problem)), asymptotic]
-    exact = row(
-        alternative=alternative,
-        p_value=p_value,
-        test=f"{row.keywords['test']}, exact permutation",
+        drawn = settings["p_value"] == "monte-carlo"
+        return [row(test=name.format(_how(drawn)), note=str(problem)), asymptotic]
+    p_value = tails.p_value(
+        asymptotic.alternative,
+        str(settings["two_sided"]),
+        add_one=_add_one(settings, tails),
     )
-    first = settings["p_value"] == "exact"
-    return [exact, asymptotic] if first else [asymptotic, exact]
+    notes = [*why, *_drawn(tails, p_value, settings), *_censoring(data)]
+    permuted = replace(
+        asymptotic,
+        test=name.format(_how(tails.drawn)),
+        test_statistic=float("nan"),
+        df=float("nan"),
+        p_value=p_value,
+        note=" ".join(notes),
+    )
+    return [permuted, asymptotic] if _asked(settings) else [asymptotic, permuted]
 
 
-def _per_person(data: _Data, scores: Floats) -> tuple[Floats, np.ndarray, Ints | None]:
-    """Add up the scores of each person, who must stay in one group and stratum."""
-    person = data.rows.person
-    if person is None:
-        return scores, data.group == 0, data.stratum
-    _, first, place = np.unique(person, return_index=True, return_inverse=True)
-    for label in (data.group, data.stratum):
-        if label is not None and (label[first][place] != label).any():
-            raise MethodError("A patient who changes groups cannot be permuted.")
-    stratum = None if data.stratum is None else data.stratum[first]
-    return np.bincount(place, weights=scores), data.group[first] == 0, stratum
+def _asymptotic(
+    data: _Data, settings: Mapping[str, object], row: Callable[..., Estimate]
+) -> tuple[Estimate, LogRank | None]:
+    one_sided = settings["alternative"] == "one-sided"
+    if settings["weights"] == "maxcombo":
+        combo = max_combo(data.rows, data.group, data.stratum)
+        z, (rho, gamma) = combo.z[combo.strongest], combo.members[combo.strongest]
+        side = ("less" if z < 0 else "greater") if one_sided else "two-sided"
+        return row(
+            alternative=side,
+            test_statistic=float(abs(z)),
+            p_value=combo.p_value(side),
+            note=f"The largest is Fleming-Harrington({rho},{gamma}), z = {z:.3f}.",
+        ), None
+    result = data.compare(**_weights(settings))
+    test = chi_square(result)
+    side, p_value = "two-sided", test.p_value
+    if one_sided:
+        side = "less" if result.difference[0] < 0 else "greater"
+        p_value /= 2
+    return row(
+        alternative=side, test_statistic=test.statistic, df=test.df, p_value=p_value
+    ), result
+
+
+def _of_scores(
+    data: _Data, settings: Mapping[str, object], result: LogRank
+) -> tuple[Tails, list[str]]:
+    """Permute the sum of scores: counted, or drawn where that is due."""
+    if not _asked(settings) and data.rows.n > BESIDE:
+        raise MethodError(f"Not shown beside the asymptotic p beyond {BESIDE}.")
+    group, stratum, place = data.persons()
+    whole = whole_scores(data.rows, data.group, data.stratum, **_weights(settings))
+    scores = _of_persons(result.scores if whole is None else whole, place)
+    why = []
+    if settings["p_value"] != "monte-carlo":
+        try:
+            return count_tails(scores, group == 0, stratum), why
+        except MethodError as problem:
+            if not (_asked(settings) and settings["permutations"]):
+                raise
+            why.append(str(problem))
+    draws, rng = _draws(settings, group.size), np.random.default_rng(settings["seed"])
+    return draw_tails(scores, group == 0, stratum, draws=draws, rng=rng), why
+
+
+def _standardised(
+    data: _Data, settings: Mapping[str, object], result: LogRank | None
+) -> tuple[Tails, list[str]]:
+    """Permute the test with its variance: of the one asked for, or of MaxCombo's."""
+    group, stratum, _ = data.persons()
+    labels, drawn, why = _labels(group, stratum, settings)
+    tests: list[Mapping[str, object]] = [_weights(settings)]
+    if settings["weights"] == "maxcombo":
+        tests = [
+            {"weights": "fleming-harrington", "rho": rho, "gamma": gamma}
+            for rho, gamma in MEMBERS
+        ]
+    plan = design(data.rows, data.stratum, tests)
+    first: Mask = group == 0
+    return standardised_tails(plan, first, labels, drawn=drawn), why
+
+
+def _labels(
+    group: Ints, stratum: Ints | None, settings: Mapping[str, object]
+) -> tuple[Iterator[NDArray[np.int8]], bool, list[str]]:
+    """Return assignments, whether they are drawn, and why if all were asked for."""
+    total = assignments(group, stratum)
+    if not _asked(settings) and total > BESIDE_ASSIGNMENTS:
+        raise MethodError("Not shown beside the asymptotic p-value: too many.")
+    if settings["p_value"] != "monte-carlo" and total <= EVERY_ASSIGNMENT:
+        return every_assignment(group, stratum), False, []
+    why = []
+    if settings["p_value"] == "exact":
+        why = [f"There are more than {EVERY_ASSIGNMENT:,} assignments to look at."]
+        if not settings["permutations"]:
+            raise MethodError(*why)
+    draws, rng = _draws(settings, group.size), np.random.default_rng(settings["seed"])
+    return random_assignments(group, stratum, draws=draws, rng=rng), True, why
+
+
+def _of_persons(scores: NDArray, place: Ints | None) -> NDArray:
+    if place is None:
+        return scores
+    total = np.zeros(int(place.max(initial=-1)) + 1, dtype=scores.dtype)
+    np.add.at(total, place, scores)
+    return total
+
+
+def _draws(settings: Mapping[str, object], n: int) -> int:
+    if not settings["permutations"]:
+        raise MethodError("No random assignments are drawn (permutations: 0).")
+    return min(int(settings["permutations"]), LABELS_DRAWN // max(n, 1))
+
+
+def _add_one(settings: Mapping[str, object], tails: Tails) -> bool:
+    return tails.drawn and settings["monte_carlo"] == "add-one"
+
+
+def _how(drawn: bool) -> str:
+    return "Monte Carlo permutation" if drawn else "exact permutation"
+
+
+def _rule(settings: Mapping[str, object]) -> str:
+    """Name the rule by which assignments are extreme, where it is not the usual one."""
+    rule, sides = settings["two_sided"], settings["alternative"]
+    if settings["weights"] == "maxcombo" or rule == "absolute":
+        return ""
+    if rule == "doubled":
+        return "" if sides == "one-sided" else " (doubled tail)"
+    return " (chi-square recomputed)"
+
+
+def _drawn(tails: Tails, p_value: float, settings: Mapping[str, object]) -> list[str]:
+    if not tails.drawn:
+        return []
+    formula = "(1 + k) / (1 + B)" if _add_one(settings, tails) else "k / B"
+    error = (p_value * (1 - p_value) / tails.total) ** 0.5
+    return [
+        f"{tails.total:,} random assignments, p = {formula}, "
+        f"standard error {error:.1g}."
+    ]
+
+
+def _censoring(data: _Data) -> list[str]:
+    """Warn where the groups are censored differently, as with historical controls."""
+    differs, p_value = censoring_differs(data.rows, data.group, data.stratum)
+    if not differs:
+        return []
+    said = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+    if not p_value < 1:
+        said = "the times do not overlap"
+    return [
+        f"Censoring differs between the groups (reverse log-rank {said}), which the "
+        "permutation assumes away."
+    ]
