@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -464,3 +465,19 @@ def test_what_cannot_be_served_is_said():
     )
     row = only(below, "rate_ratio", term=before_after_counts.GIVEN)
     assert "nothing can be said of selection" in row.note
+
+
+@pytest.mark.parametrize("k", [0, 2])
+def test_exact_limits_cover_at_every_ratio(k):
+    """Coverage without simulation: given the totals the law is known."""
+    before = np.array([2, 2, 3, 4, 2, 5])
+    after = np.array([1, 0, 2, 1, 0, 3])
+    law = conditional_law(before, after, 1.0, k)
+    sums = range(law.log_weights.size)
+    limits = [replace(law, observed=s).limits() for s in sums]
+    tests = np.array([replace(law, observed=s).test().p_value for s in sums])
+    for ratio in (0.1, 0.3, 0.7, 1.0, 1.5, 4.0):
+        p = law.probabilities(math.log(ratio))
+        held = np.array([low <= ratio <= high for low, high in limits])
+        assert p[held].sum() >= 0.95
+    assert law.probabilities(0.0)[tests <= 0.05].sum() <= 0.05

@@ -270,3 +270,21 @@ def test_what_cannot_be_served():
     twice.rows.loc[0, "id"] = "p3"
     (row,) = rates.estimate(twice, SETTINGS)
     assert "two groups" in row.note
+
+
+@pytest.mark.parametrize("mean", [1.5, 5.0, 12.0])
+@pytest.mark.parametrize("ratio", [0.3, 1.0])
+def test_conditional_limits_of_poisson_rates_cover(mean, ratio):
+    """Coverage without simulation, over all counts of two groups of any size."""
+    from scipy.stats import poisson
+
+    covered, most = 0.0, 40
+    p1, p2 = (poisson.pmf(np.arange(most), m) for m in (mean * ratio, mean))
+    for a in range(most):
+        for b in range(most):
+            if p1[a] * p2[b] < 1e-9:
+                covered += p1[a] * p2[b]
+                continue
+            low, high = rates.rate_ratio_interval(a, 1.0, b, 1.0)
+            covered += p1[a] * p2[b] * (low <= ratio <= high)
+    assert covered >= 0.95
