@@ -453,6 +453,20 @@ class _Drawing:
             "patients at risk at each time and events up to it."
         )
 
+    def _freed(self, row: Mapping) -> list[str]:
+        """Return the rate ratio freed of selection in a line, or why there is none."""
+        of = f"{row['group']}: " if row["group"] else ""
+        if math.isnan(row["estimate"]):
+            return [of + str(row["note"])]
+        ratio = {"statistic": "rate_ratio"}
+        ends = (row["conf_low"], row["conf_high"], row["conf_level"])
+        p = journal_p(row["p_value"])
+        return [
+            f"{of}rate ratio {journal_number(row['estimate'], **ratio)} "
+            f"({journal_interval(*ends, **ratio)}), "
+            f"p {p if p[:1] in '<>' + MISSING else f'= {p}'}"
+        ]
+
     def _tests_of(self, row: Mapping) -> list[str]:
         """Return a ratio with its interval and test, the model named, in a line."""
         name = str(row["note"]).partition(" model.")[0]
@@ -488,9 +502,16 @@ class _Drawing:
             remarks.append(
                 "The mean count before is not printed: the means are assumed, no data."
             )
-        self.shown += [
-            r for r in self.primary if r["statistic"] == "selection_reduction"
-        ]
+        own = [r for r in self.primary if r["endpoint"] in (endpoint, self._endpoint)]
+        for row in own:
+            # The law freed of selection, beside the totals drawn above.
+            if (
+                row["statistic"] == "rate_ratio"
+                and row["term"] == "given the entry criterion"
+            ):
+                remarks += [f"Given the entry criterion: {t}" for t in self._freed(row)]
+                self.shown.append(row)
+        self.shown += [r for r in own if r["statistic"] == "selection_reduction"]
         selection.draw(
             sheet,
             selection.Selection(

@@ -335,7 +335,8 @@ def _comparison(
         reduction.pop("std_error", None)
     fields = {"unit": "proportion", **common, **reduction, **tested}
     result.append(Estimate(statistic="hazard_reduction", **fields))
-    if second["test"]:
+    # A test that was not asked for and cannot be made needs no row.
+    if math.isfinite(float(second.get("p_value", NAN))):
         result.append(Estimate(statistic="test", **common, **second))
     result.append(_means(intervals, x, stratum, label, sample, settings, common))
     return result
