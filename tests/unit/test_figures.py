@@ -22,8 +22,10 @@ from reanalysis.figures import (
     groups,
     kaplan_meier,
     likelihood,
+    mean_cumulative,
     paired,
     residuals,
+    selection,
     visits,
 )
 from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
@@ -229,7 +231,65 @@ def over_time(size, smooth=True, kind="individual"):
     }
 
 
+def recurrent(sizes, events=3, kind="individual"):
+    """Events at random times in patients who are followed to 300 to 400 days."""
+    rng = np.random.default_rng(5)
+    curve = {"group": [], "time": [], "mean": [], "low": [], "high": []}
+    risk = {"group": [], "time": [], "at_risk": [], "events": []}
+    for name, n in zip(LONG, sizes, strict=False):
+        times = np.sort(rng.uniform(0, 350, events * n))
+        mean = np.arange(events * n + 1) / n
+        curve["group"] += [name] * (mean.size + 1)
+        curve["time"] += [0.0, *times, 400.0]
+        curve["mean"] += [*mean, mean[-1]]
+        curve["low"] += (
+            [None, *(0.7 * mean[1:]), 0.7 * mean[-1]] if events else [None] * 2
+        )
+        curve["high"] += (
+            [None, *(1.5 * mean[1:]), 1.5 * mean[-1]] if events else [None] * 2
+        )
+        risk["group"] += [name] * 5
+        risk["time"] += [0.0, 100.0, 200.0, 300.0, 400.0]
+        risk["at_risk"] += [n, n, n, n // 2, 1]
+        risk["events"] += [round(events * n * k / 4) for k in range(5)]
+    return mean_cumulative.MeanEvents(
+        title="", axis="Mean number of events per patient", time_unit="days",
+        kind=kind, curve=curve, risk=risk, groups=LONG[: len(sizes)],
+        said={g: f"{g}: n = 40, 12 events; mean 1.26 by 365 days" for g in LONG},
+        remarks=["Andersen-Gill: hazard ratio 0.33 (95% CI, 0.18 to 0.62)"],
+    )  # fmt: skip
+
+
+def selected(names=("all patients",), *, likelihood=True, assumed=False):
+    shapes = np.geomspace(0.25, 100, 9)
+    points = []
+    for i, name in enumerate(names):
+        falls = 0.35 - 0.1 * i - 0.02 * np.arange(9) / 9
+        points += [
+            (name, "reduction", s, v, v, v) for s, v in zip(shapes, falls, strict=True)
+        ]
+        if likelihood:
+            points += [(name, "likelihood", s, 0.9, 0.9, 0.9) for s in shapes]
+            points += [(name, e, math.nan, v, v, v) for e, v in
+                       (("observed", -0.2 if i else 0.63), ("shape-free", 0.27))]  # fmt: skip
+    columns = ("series", "element", "shape", "value", "low", "high")
+    return selection.Selection(
+        title="", kind="individual",
+        table=dict(zip(columns, map(list, zip(*points, strict=True)), strict=True)),
+        remarks=["Patients entered with 2 or more events in the period before."],
+        assumed=assumed,
+    )  # fmt: skip
+
+
+ASSUMED = tuple(f"mean before {m:g}, assumed" for m in (2.5, 3, 4, 6))
 CASES = {
+    "recurrent events": lambda s: mean_cumulative.draw(s, recurrent([40, 30, 9])),
+    "no event recurs": lambda s: mean_cumulative.draw(s, recurrent([12], events=0)),
+    "selection": lambda s: selection.draw(s, selected()),
+    "selection of arms": lambda s: selection.draw(s, selected(LONG[:2])),
+    "selection assumed": lambda s: selection.draw(
+        s, selected(ASSUMED, likelihood=False, assumed=True)
+    ),
     "one curve": lambda s: kaplan_meier.draw(s, survival([12])),
     "three curves": lambda s: kaplan_meier.draw(s, survival([40, 30, 9])),
     "three patients": lambda s: kaplan_meier.draw(s, survival([3, 3])),
@@ -305,7 +365,9 @@ def test_texts_are_inside_and_apart(case, width):
         )
 
 
-@pytest.mark.parametrize("case", ["rebuilt", "26 endpoints", "visits", "pairs of arms"])
+@pytest.mark.parametrize(
+    "case", ["rebuilt", "26 endpoints", "visits", "recurrent events", "selection"]
+)
 def test_bytes_are_the_same_twice(case):
     files = []
     for _ in range(2):

@@ -38,6 +38,8 @@ HEADLINE = frozenset(
         "rate",
         "median_difference",
         "mean_difference",
+        "mean_cumulative_difference",
+        "selection_reduction",
     }
 )
 

@@ -23,6 +23,9 @@ KINDS = {
     ),
 }
 
+#: Methods whose patients can have several events.
+COUNTING = frozenset({"rates", "recurrent_events", "before_after_counts"})
+
 #: What a method estimates, and when it misleads.
 METHODS = {
     "kaplan_meier": (
@@ -62,6 +65,21 @@ METHODS = {
         "The rate counts events per time under observation, and assumes that events "
         "come independently at a constant rate. It misleads when a few patients have "
         "most of the events."
+    ),
+    "recurrent_events": (
+        "The curve is the mean number of events per patient up to each time, all "
+        "events counted; its band lets the events of a patient depend on each other. "
+        "The ratio compares the rates of all events of two groups. Both take those who "
+        "leave early as like those who stay; the end of a curve rests on few patients, "
+        "and with fewer than some twenty patients the usual interval is too narrow."
+    ),
+    "before_after_counts": (
+        "The rate ratio compares counts of the same patients in two periods and holds "
+        "all that changed between them. Patients who were chosen for a bad period have "
+        "fewer events in the next one whatever is done to them; how many fewer is "
+        "computed for events that come at random at each patient's own constant rate, "
+        "the rates being gamma distributed where a shape is named. It misleads when a "
+        "patient's rate changes by itself with time."
     ),
     "regression": (
         "The coefficient is the change of the outcome per unit of a variable, the "
@@ -149,7 +167,10 @@ def _numbers(analysis: Mapping, rows: Sequence[Mapping]) -> str:
             continue
         text = f"n = {n:.0f}" if float(n).is_integer() else f"n = {significant(n)}"
         if counted and _finite(events):
-            text += f", {journal_number(events, statistic='events')} with the event"
+            happened = journal_number(events, statistic="events")
+            # Where a patient can have several, events are no patients.
+            several = analysis["method"] in COUNTING
+            text += f", {happened} {'events' if several else 'with the event'}"
         parts.append(f"{group}: {text}" if group else text)
     shown = parts if len(parts) <= 4 else [*parts[:4], "and others"]
     return "; ".join(shown) + "."

@@ -37,6 +37,13 @@ SHOWN: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "proportions": (("proportion",),),
     "rates": (("rate_ratio",), ("rate",)),
+    "recurrent_events": (
+        ("hazard_ratio",),
+        ("rate_ratio",),
+        ("mean_cumulative_difference",),
+        ("mean_cumulative_count",),
+    ),
+    "before_after_counts": (("rate_ratio",), ("selection_reduction",)),
     "regression": (
         ("odds_ratio",),
         ("slope",),
@@ -48,7 +55,15 @@ SHOWN: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 #: Shown only where nothing else can be: what a comparison is made of.
-FALLBACK = frozenset({"proportion", "rate", "restricted_mean", "predicted_probability"})
+FALLBACK = frozenset(
+    {
+        "proportion",
+        "rate",
+        "restricted_mean",
+        "predicted_probability",
+        "mean_cumulative_count",
+    }
+)
 
 NAMES = {
     "median_survival": "Median",
@@ -65,6 +80,9 @@ NAMES = {
     "rate_ratio": "Rate ratio",
     "relative_effect": "Probability of a higher value",
     "risk_difference": "Risk difference",
+    "mean_cumulative_count": "Mean number of events",
+    "mean_cumulative_difference": "Difference of mean numbers of events",
+    "selection_reduction": "Fall by selection alone",
 }
 
 #: Statistics in the unit of what was measured.

@@ -26,6 +26,8 @@ METHODS = (
     "tables",
     "proportions",
     "rates",
+    "recurrent_events",
+    "before_after_counts",
     "regression",
     "descriptive",
     "arithmetic",
@@ -42,6 +44,12 @@ FIGURES = {
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
     "design": {"summary": _SCENARIOS},
     "cox": {"individual": _MODEL, "reconstructed": _MODEL, "summary": _SCENARIOS},
+    "recurrent_events": {"individual": _DATA, "reconstructed": _DATA},
+    "before_after_counts": {
+        "individual": _DATA,
+        "reconstructed": _DATA,
+        "summary": _SCENARIOS,
+    },
     **{
         method: dict.fromkeys(("individual", "reconstructed", "summary"), _SCENARIOS)
         for method in (

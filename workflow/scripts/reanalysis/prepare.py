@@ -44,6 +44,8 @@ REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("time", "event"),
         ("before", "after"),
     ),
+    "recurrent_events": (("id", "start", "stop", "event"),),
+    "before_after_counts": (("before", "after"), ("n",)),
     "regression": tuple(
         (outcome, effect)
         for outcome in ("event", "value")
@@ -91,6 +93,7 @@ def prepare_analysis(
             "mu",
             "null",
             "exposure",
+            "selected_at_least",
             "operation",
             "statistic",
             "layout",

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from reanalysis import captions, display_tables
 from reanalysis.analyses import PRIMARY
 from reanalysis.forest_rows import name_of, short_time
-from reanalysis.formatting import MISSING, journal_number, journal_p
+from reanalysis.formatting import (
+    MISSING,
+    journal_interval,
+    journal_number,
+    journal_p,
+)
 from reanalysis.job import whole_file, write_text
 from reanalysis.printed import PrintedNumber, place_of, printed_numbers
 
@@ -188,9 +193,12 @@ class _Drawing:
                 ("visits", self._visits),
                 ("values", self._values),
                 ("chances", self._chances),
+                ("mean_cumulative", self._mean_events),
+                ("selection", self._selection),
             ):
                 if key in tables and _rows_in(tables[key]):
-                    said = draw(sheet, tables, sample, endpoint, title)
+                    text = draw(sheet, tables, sample, endpoint, title)
+                    said = text if said in (None, text) else f"{said} {text}"
             if sheet.y > mark:
                 sheet.y += 6
         return said
@@ -528,6 +536,133 @@ class _Drawing:
             "wanted of a test."
         )
 
+    def _mean_events(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import mean_cumulative
+
+        curve = tables["mean_cumulative"]
+        groups = list(dict.fromkeys(str(g) for g in curve["group"]))
+        rows = [r for r in self.primary if r["endpoint"] in (endpoint, self._endpoint)]
+        means = [
+            r
+            for r in rows
+            if r["statistic"] == "mean_cumulative_count" and r["group"] in groups
+        ]
+        ratio = next(
+            (r for r in rows if r["statistic"] == "hazard_ratio" and r["reference"]),
+            None,
+        )
+        self.shown += means + ([ratio] if ratio else [])
+        remarks = self._tests_of(ratio) if ratio else []
+        mean_cumulative.draw(
+            sheet,
+            mean_cumulative.MeanEvents(
+                title=title,
+                axis="Mean number of events per patient",
+                time_unit=sample["time_unit"],
+                kind=self.analysis["kind"],
+                curve=curve,
+                risk=tables["risk"],
+                groups=groups,
+                said={g: _mean_said(g, means) for g in groups},
+                remarks=remarks,
+            ),
+        )
+        method = next((str(r["interval_method"]) for r in means), "")
+        return (
+            "Mean cumulative functions (Nelson): the mean number of events per patient "
+            f"up to each time; shaded: pointwise limits ({method}). The table counts "
+            "patients at risk at each time and events up to it."
+        )
+
+    def _freed(self, row: Mapping) -> list[str]:
+        """Return the rate ratio freed of selection in a line, or why there is none."""
+        of = f"{row['group']}: " if row["group"] else ""
+        if math.isnan(row["estimate"]):
+            return [of + str(row["note"])]
+        ratio = {"statistic": "rate_ratio"}
+        ends = (row["conf_low"], row["conf_high"], row["conf_level"])
+        p = journal_p(row["p_value"])
+        return [
+            f"{of}rate ratio {journal_number(row['estimate'], **ratio)} "
+            f"({journal_interval(*ends, **ratio)}), "
+            f"p {p if p[:1] in '<>' + MISSING else f'= {p}'}"
+        ]
+
+    def _tests_of(self, row: Mapping) -> list[str]:
+        """Return a ratio with its interval and test, the model named, in a line."""
+        name = str(row["note"]).partition(" model.")[0]
+        text = f"{name}: {name_of(str(row['statistic'])).lower()} "
+        text += journal_number(row["estimate"], statistic=str(row["statistic"]))
+        if not math.isnan(row["conf_low"]):
+            ends = journal_interval(
+                row["conf_low"],
+                row["conf_high"],
+                row["conf_level"],
+                statistic=str(row["statistic"]),
+            )
+            text += f" ({ends})"
+        lines = [f"{_against(row)}: {text}"]
+        if not math.isnan(row["p_value"]):
+            lines.append(_tested(row, []))
+        return lines
+
+    def _selection(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import selection
+
+        if sheet.y > 10:
+            sheet.y += 8
+        at_least = int(self.analysis["options"].get("selected_at_least", 0))
+        elements = set(tables["selection"]["element"])
+        assumed = any("assumed" in str(s) for s in tables["selection"]["series"])
+        remarks = [
+            f"Patients entered with {at_least} or more events in the period before."
+        ]
+        if assumed:
+            remarks.append(
+                "The mean count before is not printed: the means are assumed, no data."
+            )
+        own = [r for r in self.primary if r["endpoint"] in (endpoint, self._endpoint)]
+        for row in own:
+            # The law freed of selection, beside the totals drawn above.
+            if (
+                row["statistic"] == "rate_ratio"
+                and row["term"] == "given the entry criterion"
+            ):
+                remarks += [f"Given the entry criterion: {t}" for t in self._freed(row)]
+                self.shown.append(row)
+        self.shown += [r for r in own if r["statistic"] == "selection_reduction"]
+        selection.draw(
+            sheet,
+            selection.Selection(
+                title=title,
+                kind=self.analysis["kind"],
+                table=tables["selection"],
+                remarks=remarks,
+                assumed=assumed,
+            ),
+        )
+        parts = [
+            "Curves: the fall of the mean count to be expected in the next period from "
+            "the selection alone, by the shape of the gamma distribution of the "
+            "patients' rates"
+        ]
+        if assumed:
+            parts.append("each for a mean count before that is assumed, not printed")
+        if "observed" in elements:
+            parts.append("thick line: the fall seen")
+        if "shape-free" in elements:
+            parts.append("dotted line: the fall by selection without any shape (Hauer)")
+        if "likelihood" in elements:
+            parts.append(
+                "below: likelihood of each shape; shapes above the dashed line are "
+                "within the 95% interval"
+            )
+        return "; ".join(parts) + "."
+
     def _axis(self, sample: Mapping, endpoint: str) -> str:
         text = endpoint or self._endpoint
         unit = f" ({sample['unit']})" if sample["unit"] else ""
@@ -633,6 +768,26 @@ def _ratio(log: float) -> str:
     if math.isinf(log):
         return "infinity" if log > 0 else "0"
     return journal_number(math.exp(log), statistic="hazard_ratio")
+
+
+def _mean_said(group: str, means: Rows) -> str:
+    """Return a group with its patients, events and mean number at the last time."""
+    own = [r for r in means if r["group"] == group]
+    name = group or "All patients"
+    if not own:
+        return name
+    # The last time asked for; at the end of follow-up few are left.
+    row = own[-2] if len(own) > 1 else own[-1]
+    unit = f" {row['time_unit']}" if row["time_unit"] else ""
+    text = f"{name}: n = {row['n']:.0f}, {row['events']:.0f} events"
+    if math.isnan(row["estimate"]):
+        return text
+    mean = journal_number(row["estimate"], statistic="rate_ratio")
+    text += f"; mean {mean} by {_label_of(row['timepoint'])}{unit}"
+    if not math.isnan(row["conf_low"]):
+        ends = (row["conf_low"], row["conf_high"], row["conf_level"])
+        text += f" ({journal_interval(*ends, statistic='rate_ratio')})"
+    return text
 
 
 def _tested(row: Mapping, printed: Sequence[PrintedNumber]) -> str:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from reanalysis.errors import MethodError
 from reanalysis.risk_sets import Ints
 
+#: Most patients for whom an exact p-value stands beside the primary test unasked.
+BESIDE = 30
 #: Largest number of sums listed for either half of the patients: 21 against 21.
 LISTED = 2**21
 #: Assignments counted must fit an integer of 64 bits.

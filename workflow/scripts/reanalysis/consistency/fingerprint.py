@@ -197,6 +197,8 @@ BASE: Mapping[str, Mapping[str, object]] = {
         "interval": "exact",
         "test": "exact-conditional",
         "alternative": "two-sided",
+        "model": "poisson",
+        "pairs": "as_declared",
     },
     "descriptive": {
         "sd_divisor": "n-1",

@@ -29,7 +29,7 @@ _DASHES = (
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 #: Kinds of data that were never observed: drawn hatched and lighter, and named.
-NOT_OBSERVED = ("reconstructed", "simulated", "curve")
+NOT_OBSERVED = ("reconstructed", "simulated", "curve", "assumed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from reanalysis.permuted_log_rank import design, group_tails, standardised_tails
 from reanalysis.results import Estimate
 from reanalysis.risk_sets import FollowUp, Ints, follow_up, group_codes
 from reanalysis.sample import Sample
-from reanalysis.score_permutation import Mask, Tails, count_tails, draw_tails
+from reanalysis.score_permutation import BESIDE, Mask, Tails, count_tails, draw_tails
 from reanalysis.weighted_log_rank import (
     LogRank,
     chi_square,
@@ -41,8 +41,6 @@ NAMES = {
     "maxcombo": "MaxCombo",
 }
 
-#: Largest number of patients for whom the exact p-value stands beside the asymptotic.
-BESIDE = 30
 #: Most assignments looked at one by one: beside the asymptotic p-value, when asked.
 BESIDE_ASSIGNMENTS, EVERY_ASSIGNMENT = 20_000, 1_000_000
 #: Labels drawn at most: beyond 50 patients this bounds the number of assignments.

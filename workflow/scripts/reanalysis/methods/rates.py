@@ -145,16 +145,14 @@ def rate_test(
 
     ``exact-conditional`` is the binomial test of the first group's share of the
     events, two-sided by probability; ``exact-doubled`` doubles the smaller tail
-    and ``mid-p`` the smaller mid-p tail; ``score`` is the normal approximation
-    of the share, ``wald`` that of the log ratio.
+    and ``mid-p`` the smaller mid-p tail; ``mid-p-minlike`` counts the outcome seen
+    by half in the test by probability; ``score`` is the normal approximation of the
+    share, ``wald`` that of the log ratio.
     """
     total = count1 + count2
     null = exposure1 / (exposure1 + exposure2)
-    if kind in ("exact-conditional", "exact-doubled", "mid-p"):
-        doubled, mid_p = kind != "exact-conditional", kind == "mid-p"
-        name = "conditional exact"
-        if doubled:
-            name = "conditional mid-P" if mid_p else "conditional exact, doubled"
+    if kind in EXACT_TESTS:
+        name, doubled, mid_p = EXACT_TESTS[kind]
         if total == 0:
             return HypothesisTest(name, alternative, 1.0, note="There is no event.")
         return binomial_test(
@@ -188,7 +186,14 @@ RATIO_INTERVAL_NAMES = {
     "wald-log": "log",
     "score": "score",
 }
-#: In this order; ``exact-doubled`` only when it is the primary one.
+#: Setting -> name of an exact test, whether a tail is doubled, whether it is mid-P.
+EXACT_TESTS = {
+    "exact-conditional": ("conditional exact", False, False),
+    "exact-doubled": ("conditional exact, doubled", True, False),
+    "mid-p": ("conditional mid-P", True, True),
+    "mid-p-minlike": ("conditional mid-P, by probability", False, True),
+}
+#: In this order; the others only when they are the primary one.
 RATE_TESTS = ("exact-conditional", "mid-p", "wald", "score")
 
 
@@ -509,25 +514,71 @@ def _groups(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
         result += rate_rows(observed, sample, settings, group=group)
     reference = sample.reference or (sample.groups[-1] if sample.groups else "")
     for group in sample.groups:
-        if group != reference:
-            result += comparison_rows(
-                seen[group],
-                seen[reference],
-                settings,
-                group=group,
-                reference=reference,
-                patients=seen[group].patients + seen[reference].patients,
-            )
+        if group == reference:
+            continue
+        compared = comparison_rows(
+            seen[group],
+            seen[reference],
+            settings,
+            group=group,
+            reference=reference,
+            patients=seen[group].patients + seen[reference].patients,
+        )
+        if sample.kind == "individual":
+            compared = _over_patients(sample, group, reference, settings, compared)
+        result += compared
     return result
+
+
+def _over_patients(
+    sample: Sample,
+    group: str,
+    reference: str,
+    settings: Mapping[str, object],
+    compared: list[Estimate],
+) -> list[Estimate]:
+    """Put what patients' own counts add beside the comparison of the totals.
+
+    The model or the pairs asked for take the place of the ratio of totals; the exact
+    permutation of the patients stands below.
+    """
+    from reanalysis.rate_comparisons import (
+        model_rows,
+        pair_rows,
+        patient_counts,
+        permutation_row,
+    )
+
+    patients = patient_counts(sample, *_individual(sample), group, reference)
+    shared = {
+        "group": group,
+        "reference": reference,
+        "n": patients.n,
+        "events": int(patients.count.sum()),
+    }
+    instead: list[Estimate] = []
+    if patients.pair is not None and settings.get("pairs") == "as_declared":
+        instead = pair_rows(patients, settings, shared)
+    elif settings.get("model", "poisson") != "poisson":
+        instead = model_rows(patients, settings, shared)
+    if instead:
+        replaced = {"rate_ratio", "rate_reduction"}
+        compared = [
+            *instead,
+            *(row for row in compared if row.statistic not in replaced),
+        ]
+    return [*compared, *permutation_row(patients, settings, shared)]
 
 
 def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
     """Estimate event rates by group and overall, and their ratios.
 
     ``settings``: ``interval`` of a rate (and the one of a ratio that goes with
-    it), primary ``test``, ``alternative``. ``options["per"]`` is the amount of
-    time a rate refers to; ``options["exposure"]`` the observation time of one
-    patient before and after (a number, or a number for each).
+    it), primary ``test``, ``alternative``; ``model`` of the ratio (poisson,
+    poisson-robust, quasi-poisson, negative-binomial, negative-binomial-fixed) and
+    whether ``pairs`` are compared within (as_declared, never). ``options["per"]`` is
+    the amount of time a rate refers to; ``options["exposure"]`` the observation time
+    of one patient before and after (a number, or a number for each).
     """
     rows = _before_after if sample.has("before", "after") else _groups
     try:
