@@ -38,6 +38,12 @@ HEADLINE = frozenset(
         "rate",
         "median_difference",
         "mean_difference",
+        "slope",
+        "slope_change",
+        "slope_difference",
+        "slope_change_difference",
+        "percent_change",
+        "percent_change_difference",
     }
 )
 

@@ -27,6 +27,7 @@ METHODS = (
     "proportions",
     "rates",
     "regression",
+    "longitudinal",
     "descriptive",
     "arithmetic",
     "design",
@@ -40,6 +41,7 @@ FIGURES = {
     "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
     "design": {"summary": _SCENARIOS},
+    "longitudinal": {"individual": _DATA, "reconstructed": _DATA},
     **{
         method: dict.fromkeys(("individual", "reconstructed", "summary"), _SCENARIOS)
         for method in (
