@@ -238,6 +238,38 @@ def test_balanced_random_slopes_are_the_t_test_of_the_patients_slopes():
     assert adjusted.covariance[1, 1] == pytest.approx(fit.covariance[1, 1], rel=1e-7)
 
 
+@pytest.mark.parametrize("effects", [1, 2, 3])
+def test_no_other_variances_have_a_higher_restricted_likelihood(effects):
+    rows = sleep()
+    x, y = spline(rows), rows["value"].to_numpy()
+    z, ids = x[:, :effects], rows["id"].to_numpy()
+    same = ids[:, None] == ids
+    fit = fitted(rows, x, z)
+    n, p = x.shape
+
+    def deviance(factor, residual):
+        v = np.where(same, z @ factor @ factor.T @ z.T, 0) + residual * np.eye(n)
+        inverse = np.linalg.inv(v)
+        information = x.T @ inverse @ x
+        r = y - x @ np.linalg.solve(information, x.T @ inverse @ y)
+        return (
+            np.linalg.slogdet(v)[1]
+            + np.linalg.slogdet(information)[1]
+            + r @ inverse @ r
+            + (n - p) * math.log(2 * math.pi)
+        )
+
+    factor = fit.factor * math.sqrt(fit.residual)
+    best = deviance(factor, fit.residual)
+    assert best == pytest.approx(fit.deviance, rel=1e-10)
+    rng = np.random.default_rng(7)
+    for size in (1e-3, 1e-2, 0.1, 1.0):
+        for _ in range(25):
+            step = np.tril(rng.normal(size=factor.shape)) * size * np.abs(factor).max()
+            other = fit.residual * math.exp(size * rng.normal())
+            assert deviance(factor + step, other) > best - 1e-7
+
+
 def test_no_variance_between_patients_gives_least_squares():
     # The patients' means are alike, less than chance would make them.
     t = np.tile([0.0, 1, 2, 3], 4)

@@ -109,6 +109,11 @@ def fit_mixed(blocks: Blocks, *, reml: bool = True) -> MixedFit:
         raise MethodError(
             "The model fits every value exactly; nothing is left to test against."
         )
+    if _inner_loss(blocks, scale) <= 1e-16 * loss:
+        raise MethodError(
+            "The patients' own lines fit every value exactly, so there is no residual "
+            "variance to compare with."
+        )
     # Columns of unit size and values of unit spread keep the arithmetic exact.
     width = np.abs(blocks.z[true]).max(axis=0)
     shift = (blocks.x / scale) @ least
@@ -121,8 +126,11 @@ def fit_mixed(blocks: Blocks, *, reml: bool = True) -> MixedFit:
         ),
         reml=reml,
     )
-    factor = unit.best()
-    state = unit.at(factor)
+    try:
+        factor = unit.best()
+        state = unit.at(factor)
+    except np.linalg.LinAlgError:
+        raise MethodError("The likelihood could not be maximised.") from None
     residual = state.loss / unit.dof * spread**2
     # In the units of the data again.
     factor = factor / width[:, None]
@@ -139,6 +147,21 @@ def fit_mixed(blocks: Blocks, *, reml: bool = True) -> MixedFit:
         blocks=blocks,
         factor=factor,
     )
+
+
+def _inner_loss(blocks: Blocks, scale: Floats) -> float:
+    """Squares left when every patient has random effects of his own, without a law.
+
+    Where nothing is left the likelihood grows without bound as the residual variance
+    goes to zero.
+    """
+    z = blocks.z
+    free = np.eye(z.shape[1]) - z @ np.linalg.pinv(z)
+    rows = (free @ (blocks.x / scale)).reshape(-1, blocks.x.shape[2])
+    values = (free @ blocks.y[..., None]).ravel()
+    # Columns that the patients' own effects span are zero but for rounding.
+    b, *_ = np.linalg.lstsq(rows, values, rcond=1e-9)
+    return float(np.square(values - rows @ b).sum())
 
 
 def _singular(factor: Floats) -> str:
@@ -238,17 +261,17 @@ class _Profile:
         a variance of zero is an ordinary minimum. Two starts guard against the
         stationary ridge at zero and against a local minimum.
         """
-        from scipy.optimize import minimize
-
-        found = []
-        for size in (1.0, 0.2):
-            start = (size * np.eye(self.q))[self.lower]
-            step = minimize(
-                self.profiled, start, jac=True, method="BFGS", options={"gtol": 1e-3}
-            )
-            found.append((float(step.fun), step.x))
+        found = [self._descended(size * np.eye(self.q), 1e-3) for size in (1.0, 0.2)]
+        if abs(found[0][0] - found[1][0]) > 1e-5:
+            # A flat valley or a second minimum: go on, from more places.
+            places = [self.factor(theta) for _, theta in found]
+            places.append(5.0 * np.eye(self.q))
+            found = [self._descended(place, 1e-7) for place in places]
         theta = self._polished(min(found, key=lambda pair: pair[0])[1])
-        deviance = self.profiled(theta)[0]
+        deviance, gradient = self.profiled(theta)
+        if np.abs(gradient).max() > 1e-6:
+            theta = self._polished(self._descended(self.factor(theta), 1e-7)[1])
+            deviance = self.profiled(theta)[0]
         # What is zero but for computing is set to zero, if that loses nothing.
         factor = _cholesky(self.factor(theta) @ self.factor(theta).T)
         small = np.abs(factor) < SINGULAR
@@ -259,6 +282,18 @@ class _Profile:
             if self.profiled(polished)[0] <= deviance + 1e-6:
                 return self.factor(polished)
         return self.factor(theta)
+
+    def _descended(self, place: Floats, precision: float) -> tuple[float, Floats]:
+        from scipy.optimize import minimize
+
+        found = minimize(
+            self.profiled,
+            place[self.lower],
+            jac=True,
+            method="BFGS",
+            options={"gtol": precision},
+        )
+        return float(found.fun), found.x
 
     def _polished(self, theta: Floats, free: NDArray | None = None) -> Floats:
         """Take Newton steps until the gradient is zero to rounding."""

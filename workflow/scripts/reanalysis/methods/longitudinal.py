@@ -166,10 +166,15 @@ class _Mixed:
         blocks = Blocks.of(course.design(), basis, course.value, course.patient)
         self.fit: MixedFit = fit_mixed(blocks, reml=settings["estimation"] == "reml")
         self.adjusted = None
-        if self.df == "kenward-roger":
-            self.adjusted = kenward_roger(self.fit)
-        elif self.df == "satterthwaite":
-            self.degrees = satterthwaite(self.fit)
+        try:
+            if self.df == "kenward-roger":
+                self.adjusted = kenward_roger(self.fit)
+            elif self.df == "satterthwaite":
+                self.degrees = satterthwaite(self.fit)
+        except np.linalg.LinAlgError:
+            raise MethodError(
+                "The variances are too unlike for degrees of freedom."
+            ) from None
 
     @property
     def name(self) -> str:
