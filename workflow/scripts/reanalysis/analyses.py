@@ -40,6 +40,12 @@ HEADLINE = frozenset(
         "mean_difference",
         "mean_cumulative_difference",
         "selection_reduction",
+        "slope",
+        "slope_change",
+        "slope_difference",
+        "slope_change_difference",
+        "percent_change",
+        "percent_change_difference",
     }
 )
 

@@ -91,6 +91,13 @@ METHODS = {
         "and from true effects that are assumed. They say what a trial of this size "
         "could find, not what is true of the treatment."
     ),
+    "longitudinal": (
+        "The slope is the change of the value per unit of time, taken as straight "
+        "before and after treatment. A change of slope without controls also holds "
+        "the natural course and regression to the mean: patients treated because they "
+        "had just got worse tend to look better afterwards. Visits missing because a "
+        "patient did badly mislead every method shown."
+    ),
 }
 
 SENSITIVITY = (
@@ -242,7 +249,9 @@ def _named(number: PrintedNumber, several: bool) -> str:
     parts = [endpoint] if several else []
     parts += [name_of(statistic).lower(), _field(number.field), term]
     parts.append(f"{group} against {reference}" if reference else group)
-    parts.append(f"at {timepoint}" if timepoint else "")
+    # Parts of a course have names, visits a time.
+    named = timepoint.startswith(("before ", "after "))
+    parts.append(timepoint if named else f"at {timepoint}" if timepoint else "")
     return ", ".join(part for part in parts if part)
 
 

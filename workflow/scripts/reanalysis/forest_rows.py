@@ -52,6 +52,14 @@ SHOWN: dict[str, tuple[tuple[str, ...], ...]] = {
         ("risk_difference",),
         ("predicted_probability",),
     ),
+    "longitudinal": (
+        ("slope_change_difference",),
+        ("slope_change",),
+        ("slope_difference",),
+        ("slope",),
+        ("percent_change_difference",),
+        ("percent_change",),
+    ),
 }
 
 #: Shown only where nothing else can be: what a comparison is made of.
@@ -83,10 +91,32 @@ NAMES = {
     "mean_cumulative_count": "Mean number of events",
     "mean_cumulative_difference": "Difference of mean numbers of events",
     "selection_reduction": "Fall by selection alone",
+    "slope_change": "Change of slope",
+    "slope_difference": "Difference of slopes",
+    "slope_change_difference": "Difference of changes of slope",
+    "patient_slope": "Slope of a patient",
+    "random_effect_sd": "SD between patients",
+    "random_effect_correlation": "Correlation between patients",
+    "residual_sd": "Residual SD",
+    "percent_change": "Percent change",
+    "percent_change_difference": "Difference of percent changes",
 }
 
 #: Statistics in the unit of what was measured.
-_IN_UNITS = frozenset({"median_difference", "mean_difference", "slope", "coefficient"})
+_IN_UNITS = frozenset(
+    {
+        "median_difference",
+        "mean_difference",
+        "slope",
+        "slope_change",
+        "slope_difference",
+        "slope_change_difference",
+        "coefficient",
+    }
+)
+
+#: Statistics of which zero says no effect though they compare no groups.
+_ZERO = frozenset({"slope", "slope_change", "percent_change"})
 
 #: More rows than these become one row per quantity, with the range over scenarios.
 MOST_ROWS = 40
@@ -369,6 +399,7 @@ def _made(
     if p_only:
         axis = "P value (line at 0.05)"
     compared = bool(row["reference"]) or statistic.endswith("difference")
+    compared |= statistic in _ZERO
     neutral = 1.0 if ratio else 0.0 if compared else math.nan
     return Forest(
         axis=axis,

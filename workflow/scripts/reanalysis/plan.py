@@ -29,6 +29,7 @@ METHODS = (
     "recurrent_events",
     "before_after_counts",
     "regression",
+    "longitudinal",
     "descriptive",
     "arithmetic",
     "design",
@@ -50,6 +51,7 @@ FIGURES = {
         "reconstructed": _DATA,
         "summary": _SCENARIOS,
     },
+    "longitudinal": {"individual": _DATA, "reconstructed": _DATA},
     **{
         method: dict.fromkeys(("individual", "reconstructed", "summary"), _SCENARIOS)
         for method in (

@@ -51,6 +51,7 @@ REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
         for outcome in ("event", "value")
         for effect in ("group", "covariate")
     ),
+    "longitudinal": (("id", "visit", "value"), ("id", "time", "value")),
     "descriptive": (
         ("value",),
         ("event",),
@@ -86,6 +87,7 @@ def prepare_analysis(
             "times",
             "tau",
             "baseline",
+            "change_at",
             "per",
             "model",
             "at",
@@ -291,7 +293,13 @@ def _sample(
         "unit": _unit(
             table, roles, ("value", "before", "mean", "median", "time", "stop")
         ),
-        "time_unit": _unit(table, roles, ("time", "stop", "exposure")),
+        "time_unit": _unit(
+            table,
+            roles,
+            ("visit", "time")
+            if declared["method"] == "longitudinal"
+            else ("time", "stop", "exposure"),
+        ),
         "dropped": dropped,
     }
 

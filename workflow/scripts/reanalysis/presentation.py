@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reanalysis import captions, display_tables
 from reanalysis.analyses import PRIMARY
-from reanalysis.forest_rows import name_of, short_time
+from reanalysis.forest_rows import estimate_text, name_of, short_time
 from reanalysis.formatting import (
     MISSING,
     journal_interval,
@@ -191,6 +191,7 @@ class _Drawing:
                 ("curve", self._survival),
                 ("pairs", self._pairs),
                 ("visits", self._visits),
+                ("courses", self._courses),
                 ("values", self._values),
                 ("chances", self._chances),
                 ("mean_cumulative", self._mean_events),
@@ -490,6 +491,66 @@ class _Drawing:
             "A mark is a patient at a visit; the bar is the median, the box holds the "
             "middle half (from 5 patients on), whiskers reach 1.5 boxes at most."
         )
+
+    def _courses(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import courses
+
+        change = self.analysis["options"].get("change_at")
+        unit = sample["time_unit"]
+        present = set(map(str, tables["courses"]["group"]))
+        courses.draw(
+            sheet,
+            title=title,
+            axis=self._axis(sample, endpoint),
+            time_axis=f"Time ({unit})" if unit else "Time",
+            kind=self.analysis["kind"],
+            patients=tables["courses"],
+            lines=tables.get("lines", {}),
+            groups=[g for g in sample["groups"] if g in present],
+            change=None if change is None else float(change),
+            remarks=self._slopes(endpoint),
+        )
+        said = "A thin line with marks is a patient"
+        if tables.get("lines"):
+            said += (
+                "; the thick line is the population line of the model, shaded its "
+                "pointwise limits"
+            )
+        return said + ("; upright line: treatment." if change is not None else ".")
+
+    def _slopes(self, endpoint: str) -> list[str]:
+        """Return the first estimate of each slope, change and difference in words."""
+        said: dict[tuple, str] = {}
+        tests: dict[str, None] = {}
+        for row in self.primary:
+            if row["endpoint"] not in (endpoint, self._endpoint):
+                continue
+            named = str(row["statistic"]).removesuffix("_difference")
+            if named not in ("slope", "slope_change") or math.isnan(row["estimate"]):
+                continue
+            place = (row["statistic"], row["group"], row["reference"], row["timepoint"])
+            if place in said:
+                continue
+            self.shown.append(row)
+            head = name_of(str(row["statistic"]))
+            if row["timepoint"]:
+                head += f" {row['timepoint']}"
+            group = _against(row)
+            head = f"{group}: {head.lower()}" if group else head
+            unit = f" {row['unit']}" if row["unit"] else ""
+            text = f"{head} {estimate_text(row)}{unit}"
+            if not math.isnan(row["p_value"]):
+                p = journal_p(row["p_value"])
+                text += f", p {p}" if p[:1] in "<>" else f", p = {p}"
+                tests[str(row["test"])] = None
+            said[place] = text
+        changes = [t for place, t in said.items() if "change" in place[0]]
+        lines = list(said.values())
+        lines = lines if len(lines) <= 6 else changes or lines[:6]
+        by = "; ".join(tests)
+        return [*lines, f"{by[:1].upper()}{by[1:]}"] if by else lines
 
     def _values(
         self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
