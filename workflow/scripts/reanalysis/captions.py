@@ -71,6 +71,12 @@ METHODS = {
         "and from true effects that are assumed. They say what a trial of this size "
         "could find, not what is true of the treatment."
     ),
+    "matching": (
+        "Patients of the first group are compared with others who were as likely to "
+        "be treated, judged by the covariates named. It balances what was measured; "
+        "what was not, and what led to the treatment, can still differ. In small "
+        "samples several matchings are often equally good and need not agree."
+    ),
 }
 
 SENSITIVITY = (

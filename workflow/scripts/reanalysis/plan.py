@@ -27,6 +27,7 @@ METHODS = (
     "proportions",
     "rates",
     "regression",
+    "matching",
     "descriptive",
     "arithmetic",
     "design",
@@ -38,6 +39,7 @@ _SCENARIOS = ("",)
 #: Figures of a method by kind of data: suffixes to the name of the analysis.
 FIGURES = {
     "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
+    "matching": {"individual": _DATA, "reconstructed": _DATA},
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
     "design": {"summary": _SCENARIOS},
     **{
