@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import expit, logit
 
+from reanalysis.figures.scales import linear_ticks
 from reanalysis.figures.sheet import MARGIN, Sheet, watermark
 from reanalysis.figures.style import GREY, PALE
 
@@ -103,8 +104,11 @@ def _ticks(sheet: Sheet, low: float, high: float, width: float) -> list[float]:
     """Return round scores whose labels do not touch."""
     chosen: list[float] = []
     edge = -np.inf
-    # Those nearest one half are kept first where there is no room for all.
-    for tick in _TICKS:
+    ticks: Sequence[float] = _TICKS
+    if sum(low <= logit(tick) <= high for tick in ticks) < 3:
+        ends = 100 * float(expit(low)), 100 * float(expit(high))
+        ticks = [tick / 100 for tick in linear_ticks(*ends)]
+    for tick in ticks:
         at = float(logit(tick))
         half = sheet.measure(_percent(tick), sheet.small) / 2 + 3
         x = width * (at - low) / (high - low)
