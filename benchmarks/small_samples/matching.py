@@ -30,6 +30,20 @@ from reanalysis.risk_sets import FollowUp  # noqa: E402
 
 SEED = 20250101
 EFFECT = 1.0
+READING = """\
+## What to take from it
+
+- With as few others as here a second one for everybody is often unlike: the bias that
+  is left costs more coverage than the narrower interval gains. Pairs lose less, weights
+  least of all.
+- The sandwich that allows for the estimated score is too short in samples of this size,
+  the one that takes the score as known too long. The jackknife with t, the default,
+  kept at least 95 % wherever it was tried.
+- Ignoring the sets costs width: its intervals are longer than those of the same
+  patients within their sets.
+- Within sets of patients who are truly alike the exact tests hold their level, and so
+  do the intervals made from them; tests that ignore the sets can go either way.
+"""
 #: Treated, others, shift of each of two covariates in the treated.
 SCORES = [(7, 18, 0.0), (7, 18, 0.5), (10, 30, 0.0), (10, 30, 0.5)]
 #: Sets and others in each; standard deviation between sets.
@@ -247,7 +261,8 @@ def main() -> None:
                 ]
                 label = name.split("|")[1]
                 lines.append(f"| {word}: {label} | " + " | ".join(cells) + " |")
-    Path(arguments.output).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    text = "\n".join([*lines, "", READING])
+    Path(arguments.output).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
