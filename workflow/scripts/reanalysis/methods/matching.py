@@ -344,7 +344,7 @@ def _balance_rows(
         rows.append(
             Estimate(
                 statistic="standardized_mean_difference", estimate=difference,
-                unit="standard deviations", note=note, **shared,
+                note=note, **shared,
             )
         )  # fmt: skip
         if not math.isnan(ratio):
