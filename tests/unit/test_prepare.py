@@ -97,3 +97,21 @@ def test_an_interval_that_ends_before_its_start(tmp_path):
         match=r"patients\.csv, row 2, column 'months': the interval ends at or before its start \(20 to 12\)",
     ):
         analysis(tmp_path, text)
+
+
+MATCHED = """\
+  matched:
+    method: matching
+    dataset: patients
+    endpoint: response
+    columns: {group: arm, covariate: [age]}
+    groups: [T, S]
+    exact_on: [sex]
+"""
+
+
+def test_exact_on_takes_covariates_only(tmp_path):
+    with pytest.raises(InputError, match="exact_on names a column that is no"):
+        analysis(tmp_path, MATCHED)
+    made = analysis(tmp_path / "right", MATCHED.replace("[sex]", "[age]"))
+    assert made["options"] == {"exact_on": ["age"]}

@@ -98,6 +98,12 @@ METHODS = {
         "had just got worse tend to look better afterwards. Visits missing because a "
         "patient did badly mislead every method shown."
     ),
+    "matching": (
+        "Patients of the first group are compared with others who were as likely to "
+        "be treated, judged by the covariates named. It balances what was measured; "
+        "what was not, and what led to the treatment, can still differ. In small "
+        "samples several matchings are often equally good and need not agree."
+    ),
 }
 
 SENSITIVITY = (

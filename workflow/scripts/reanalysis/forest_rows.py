@@ -60,6 +60,13 @@ SHOWN: dict[str, tuple[tuple[str, ...], ...]] = {
         ("percent_change_difference",),
         ("percent_change",),
     ),
+    "matching": (
+        ("hazard_ratio",),
+        ("odds_ratio",),
+        ("risk_difference",),
+        ("mean_difference",),
+        ("median_difference",),
+    ),
 }
 
 #: Shown only where nothing else can be: what a comparison is made of.
@@ -237,17 +244,24 @@ def _over_scenarios(
 
     lines: list[Line] = []
     same: list[str] = []
+    unmoved = 0
     p_only = _p_only(blocks)
     for block, scenarios in blocks.items():
         if len(blocks) > 1:
             lines.append(Line(label=_title(block, scenarios), role="heading"))
         shown, further = 0, []
+        # A block that no scenario touches is one row, beside others that they do.
+        still = len(blocks) > 1 and all(
+            len(found) == 1 and _alike(found[0], scenarios[PRIMARY][0])
+            for found in scenarios.values()
+        )
+        unmoved += still and len(scenarios) > 1
         test = scenarios[PRIMARY][0]["test"] if len(statistics) > 1 else ""
         label = "Primary analysis" + (f": {test}" if test else "")
         lines.append(_line(label, scenarios[PRIMARY], "primary", p_only))
         lines.extend(_printed_lines(block, scenarios, printed, p_only))
         for scenario, found in scenarios.items():
-            if scenario == PRIMARY:
+            if scenario == PRIMARY or still:
                 continue
             role = "range" if len(found) > 1 else "scenario"
             label = scenario.replace("_", " ")
@@ -271,6 +285,10 @@ def _over_scenarios(
             label = f"{len(further)} further scenarios"
             lines.append(_line(label, [*further, further[0]], "range", p_only))
     legend = [f"As the primary analysis: {_listed(same)}."] if same else []
+    if unmoved and len(lines) > 2 * unmoved:
+        legend.append(
+            "Where the primary analysis stands alone, no scenario changes it."
+        )
     one = next(iter(blocks.values()))[PRIMARY][0]
     title = (
         ""

@@ -30,6 +30,7 @@ METHODS = (
     "before_after_counts",
     "regression",
     "longitudinal",
+    "matching",
     "descriptive",
     "arithmetic",
     "design",
@@ -42,6 +43,7 @@ _MODEL = ("", "_likelihood", "_residuals")
 #: Figures of a method by kind of data: suffixes to the name of the analysis.
 FIGURES = {
     "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
+    "matching": {"individual": _DATA, "reconstructed": _DATA},
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
     "design": {"summary": _SCENARIOS},
     "cox": {"individual": _MODEL, "reconstructed": _MODEL, "summary": _SCENARIOS},

@@ -52,6 +52,11 @@ REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
         for effect in ("group", "covariate")
     ),
     "longitudinal": (("id", "visit", "value"), ("id", "time", "value")),
+    "matching": tuple(
+        (*outcome, "group", by)
+        for outcome in (("event",), ("value",), ())
+        for by in ("covariate", "pair")
+    ),
     "descriptive": (
         ("value",),
         ("event",),
@@ -65,7 +70,7 @@ REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 #: Methods that compare groups and so need two of them.
-COMPARING = frozenset({"log_rank", "tables"})
+COMPARING = frozenset({"log_rank", "tables", "matching"})
 #: Methods whose counts are patients among n.
 SHARES = frozenset({"tables", "proportions"})
 
@@ -100,6 +105,7 @@ def prepare_analysis(
             "statistic",
             "layout",
             "scores",
+            "exact_on",
         }
     }
     prepared: dict[str, object] = {
@@ -197,6 +203,13 @@ def _roles(declared: Mapping, columns: Columns) -> dict[str, list[str]]:
                     value=column,
                     expected=near[0] if near else ", ".join(columns),
                 )
+    for column in declared.get("exact_on", ()):
+        if column not in roles.get("covariate", ()):
+            raise InputError(
+                "exact_on names a column that is no covariate of the analysis",
+                value=column,
+                expected=", ".join(roles.get("covariate", ())) or "a covariate",
+            )
     accepted = REQUIRED_ROLES[method]
     if not any(set(wanted) <= set(roles) for wanted in accepted):
         raise InputError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reanalysis import captions, display_tables
-from reanalysis.analyses import PRIMARY
+from reanalysis.analyses import HEADLINE, PRIMARY
 from reanalysis.forest_rows import estimate_text, name_of, short_time
 from reanalysis.formatting import (
     MISSING,
@@ -196,6 +196,7 @@ class _Drawing:
                 ("chances", self._chances),
                 ("mean_cumulative", self._mean_events),
                 ("selection", self._selection),
+                ("balance", self._balance),
             ):
                 if key in tables and _rows_in(tables[key]):
                     text = draw(sheet, tables, sample, endpoint, title)
@@ -723,6 +724,99 @@ class _Drawing:
                 "within the 95% interval"
             )
         return "; ".join(parts) + "."
+
+    def _balance(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import balance, matches
+
+        table = tables["balance"]
+        found: dict[str, dict[str, float]] = {}
+        for term, when, value in zip(
+            table["term"], table["when"], table["difference"], strict=True
+        ):
+            found.setdefault(str(term), {})[str(when)] = float(value)
+        balance.draw(
+            sheet,
+            title=title,
+            kind=self.analysis["kind"],
+            rows=[
+                (self._named(term), own["before matching"], own["after matching"])
+                for term, own in found.items()
+            ],
+            remarks=[" against ".join(sample["groups"]), *self._effects(endpoint)],
+        )
+        said = (
+            "Open circles: before matching; filled: after; dashed line: 0.1, beyond "
+            "which groups are called unlike."
+        )
+        if "matches" not in tables:
+            return said
+        sheet.y += 4
+        columns = tables["matches"]
+        matches.draw(
+            sheet,
+            title="",
+            kind=self.analysis["kind"],
+            groups=(sample["groups"][0], sample["groups"][1]),
+            patients=[
+                dict(zip(columns, row, strict=True))
+                for row in zip(*columns.values(), strict=True)
+            ],
+        )
+        return (
+            f"{said} Below, a mark is a patient at the propensity score; lines join "
+            "matched patients, open marks are patients left out."
+        )
+
+    def _named(self, term: str) -> str:
+        """Name a covariate, or a level of one, as the study does for readers."""
+        name, _, level = term.partition("=")
+        columns = self.study["datasets"].get(self.analysis["dataset"], {})
+        declared = columns.get("columns", {}).get(name, {})
+        label = str(declared.get("label", name.replace("_", " ")))
+        coding = declared.get("coding")
+        if level and isinstance(coding, Mapping):
+            level = str(coding.get(level, level))
+        return f"{label}: {level}" if level else label
+
+    def _effects(self, endpoint: str) -> list[str]:
+        """Return the effects of an endpoint with limits, the matched one first."""
+        lines, seen = [], set()
+        for row in self.primary:
+            place = (row["statistic"], row["term"])
+            if (
+                row["statistic"] not in HEADLINE
+                or row["endpoint"] not in (endpoint, self._endpoint)
+                or place in seen
+                or math.isnan(row["estimate"])
+            ):
+                continue
+            seen.add(place)
+            if lines and row["statistic"] != self.shown[0]["statistic"]:
+                continue
+            name = name_of(str(row["statistic"])).lower()
+            head = f"{row['term']}: {name}"
+            lines.append(f"{head[:1].upper()}{head[1:]} {estimate_text(row)}")
+            self.shown.append(row)
+            if len(lines) == 1:
+                lines += self._ties(row)
+        return lines
+
+    def _ties(self, shown: Mapping) -> list[str]:
+        """Say how far an effect moves over equally good matchings."""
+        about = f"{str(shown['statistic']).replace('_', ' ')} over"
+        ends = [
+            estimate_text({**row, "statistic": shown["statistic"]})
+            for statistic in ("minimum", "maximum")
+            for row in self.primary
+            if row["statistic"] == statistic
+            and str(row["term"]).startswith(about)
+            and row["endpoint"] == shown["endpoint"]
+        ]
+        if len(ends) < 2:
+            return []
+        return [f"Over equally good matchings it runs from {ends[0]} to {ends[1]}"]
 
     def _axis(self, sample: Mapping, endpoint: str) -> str:
         text = endpoint or self._endpoint

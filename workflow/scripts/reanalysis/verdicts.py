@@ -57,6 +57,10 @@ _PERCENT = {"%", "percent", "per cent", "percentage points", "% points"}
 NOT_OBSERVED = frozenset({"reconstructed", "simulated", "curve"})
 
 
+#: Statistics of a covariate, not of an outcome.
+BALANCE = frozenset({"standardized_mean_difference", "variance_ratio"})
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A recomputed number in the printed unit, and the row it stands in."""
@@ -245,6 +249,9 @@ def _matching(
         # Where no row carries a time the claim's is a remark.
         if timed or any(row["timepoint"] not in ("", None) for row in chosen):
             chosen = timed
+    if analysis["method"] == "matching" and claim["statistic"] in BALANCE:
+        # The endpoint of such a claim is the covariate.
+        chosen = [row for row in chosen if row["term"] == claim["endpoint"]]
     for column in ("group", "reference"):
         if claim[column]:
             chosen = [row for row in chosen if row[column] == claim[column]]
