@@ -12,7 +12,18 @@ from reanalysis.rounding import COUNTS, round_half_up
 MINUS, INFINITY, MISSING = "\u2212", "\u221e", "\u2013"
 
 #: Two decimals, whatever the size of the effect.
-RATIOS = frozenset({"hazard_ratio", "odds_ratio", "risk_ratio", "rate_ratio", "ratio"})
+RATIOS = frozenset(
+    {
+        "hazard_ratio",
+        "odds_ratio",
+        "risk_ratio",
+        "rate_ratio",
+        "survival_ratio",
+        "restricted_mean_ratio",
+        "time_lost_ratio",
+        "ratio",
+    }
+)
 
 #: Always shown in per cent with one decimal.
 PERCENTS = frozenset({"percent", "percent_of", "percent_reduction"})

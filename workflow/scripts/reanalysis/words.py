@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 
 #: Statistics that compare as a ratio: no effect is 1, not 0.
-RATIOS = frozenset({"hazard_ratio", "odds_ratio", "risk_ratio", "rate_ratio", "ratio"})
+RATIOS = frozenset(
+    {
+        "hazard_ratio",
+        "odds_ratio",
+        "risk_ratio",
+        "rate_ratio",
+        "survival_ratio",
+        "restricted_mean_ratio",
+        "time_lost_ratio",
+        "ratio",
+    }
+)
 
 _EFFECT = r"(significan|of value|treatment benefit)"
 _NOT_SIGNIFICANT = re.compile(
