@@ -291,6 +291,22 @@ def test_awkward_samples_are_noted(time, event, at, words):
             assert row.p_value > 0.05  # three against three
 
 
+@pytest.mark.parametrize("interval", ["plain", "log", "log-log", "bootstrap"])
+def test_a_curve_at_one_lends_no_certainty_to_a_difference(interval):
+    # R's plain and log limits are 1 to 1 while nobody has had the event.
+    frame = pd.DataFrame(
+        {"time": [3.0, 5, 6, 1, 2, 7], "event": [0, 1, 1, 1, 0, 1],
+         "group": list("aaabbb")}
+    )  # fmt: skip
+    result = estimate(sample(frame, ("a", "b"), times=[4]),
+                      PRIMARY | {"interval": interval})  # fmt: skip
+    row = found(result, "survival_difference", "fixed time, log-log")
+    assert math.isnan(row.conf_low)
+    assert math.isnan(row.conf_high)
+    assert f"no MOVER, {interval} limits" in row.note
+    assert "no limits where the curve is 1" in result[0].note
+
+
 def test_who_is_censored_at_the_time_still_counts():
     # Censored at 4 exactly: S(4) is known.
     frame = pd.DataFrame(

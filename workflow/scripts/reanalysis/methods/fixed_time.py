@@ -80,7 +80,9 @@ def _limits(
         conf_level=float(settings["conf_level"]),
         seed=int(settings["seed"]),
     )
-    return curve.limits(int(curve.at([time])[0]))
+    low, high = curve.limits(int(curve.at([time])[0]))
+    # Limits without width, as plain and log have them at 1, would claim certainty.
+    return (low, high) if low < high else (NAN, NAN)
 
 
 def _probability(
