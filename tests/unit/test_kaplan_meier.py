@@ -365,6 +365,9 @@ def test_bands_in_the_rows_and_the_figure():
     assert row.estimate == pointwise.estimate
     assert row.conf_low < pointwise.conf_low < pointwise.conf_high < row.conf_high
     assert "from 6 to 23 at once" in row.note
+    assert "covers less often than it says" in row.note
+    wellner = estimate(sample(times=[10]), PRIMARY | {"band": "hall-wellner"})
+    assert "covers" not in found(wellner, "survival_band", "6-MP", 10).note
     for time in (3, 30):
         row = found(result, "survival_band", "6-MP", time)
         assert math.isnan(row.conf_low)

@@ -356,6 +356,8 @@ def _band_row(
     of = partial(row, statistic="survival_band", unit="proportion", estimate=survival)
     if isinstance(band, str):
         return of(interval_method=named, note=band)
+    # Measured in docs/small_samples/survival.md.
+    short = settings["band"] != "hall-wellner" and row.keywords["n"] <= 40
     inside = band.first <= time * (1 + 1e-9) and time <= band.last * (1 + 1e-9)
     if not inside:
         note = f"the band holds from {band.first:g} to {band.last:g}"
@@ -365,8 +367,11 @@ def _band_row(
         conf_high=float(band.conf_high[step]),
         conf_level=settings["conf_level"],
         interval_method=named,
-        note=f"holds from {band.first:g} to {band.last:g} at once; critical value "
-        f"{band.critical:.4g}",
+        note=_joined(
+            f"holds from {band.first:g} to {band.last:g} at once; critical value "
+            f"{band.critical:.4g}",
+            "covers less often than it says in a group this small" if short else "",
+        ),
     )
 
 
