@@ -49,10 +49,17 @@ LONG = (
     "Standard induction with basiliximab, tacrolimus and steroids",
     "Historic controls",
 )
-SETTINGS = {"interval": "log-log", "conf_level": 0.95, "median_rule": "midpoint"}
+SETTINGS = {
+    "interval": "log-log",
+    "conf_level": 0.95,
+    "median_rule": "midpoint",
+    "band": "none",
+    "band_transform": "log-log",
+    "seed": 1,
+}
 
 
-def survival(sizes, names=LONG, kind="individual", censored=0.3):
+def survival(sizes, names=LONG, kind="individual", censored=0.3, band="none"):
     rng = np.random.default_rng(1)
     labels = np.repeat(names[: len(sizes)], sizes)
     rows = pd.DataFrame(
@@ -72,7 +79,7 @@ def survival(sizes, names=LONG, kind="individual", censored=0.3):
     )
     tables = {
         name: frame.to_dict(orient="list")
-        for name, frame in method.figure_data(sample, SETTINGS).items()
+        for name, frame in method.figure_data(sample, SETTINGS | {"band": band}).items()
     }
     shown = list(dict.fromkeys(tables["curve"]["group"]))
     said = "n = 12, 8 events; median 23 months (95% CI, 13 to not reached); printed 23"
@@ -291,6 +298,7 @@ CASES = {
         s, selected(ASSUMED, likelihood=False, assumed=True)
     ),
     "one curve": lambda s: kaplan_meier.draw(s, survival([12])),
+    "bands": lambda s: kaplan_meier.draw(s, survival([40, 9], band="hall-wellner")),
     "three curves": lambda s: kaplan_meier.draw(s, survival([40, 30, 9])),
     "three patients": lambda s: kaplan_meier.draw(s, survival([3, 3])),
     "all censored": lambda s: kaplan_meier.draw(s, survival([10, 8], censored=1.1)),

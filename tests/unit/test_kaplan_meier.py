@@ -40,6 +40,8 @@ PRIMARY = {
     "interval": "log-log",
     "median_rule": "midpoint",
     "tau": None,
+    "band": "none",
+    "band_transform": "log-log",
     "conf_level": 0.95,
     "seed": 1,
 }
@@ -157,7 +159,7 @@ def test_limits_are_undefined_at_zero_and_without_events():
         first = 1 if interval in ("plain", "log") else math.nan
         assert_array_equal([curve.conf_low[0], curve.conf_high[0]], [first, first])
     with pytest.raises(MethodError, match="no interval of the type"):
-        product_limit(rows([1, 2], [1, 1]), interval="bootstrap")
+        product_limit(rows([1, 2], [1, 1]), interval="rothman")
     with pytest.raises(MethodError, match="no patients"):
         product_limit(rows([], []))
 
@@ -315,6 +317,70 @@ def test_rows_of_the_6mp_trial():
     assert zero.estimate == 0
     assert math.isnan(zero.conf_high)
     assert zero.note == "no limits where the curve is 0"
+
+
+def test_small_sample_limits_in_the_rows():
+    settings_ = PRIMARY | {"interval": "beta-product"}
+    result = estimate(sample(times=[0.5, 10, 24, 40]), settings_)
+    # 0.025^(1/21) before anybody leaves, as Clopper-Pearson of 21 of 21.
+    early = found(result, "survival_probability", "6-MP", 0.5)
+    assert_allclose([early.conf_low, early.conf_high], [0.025 ** (1 / 21), 1])
+    assert early.interval_method == "beta-product"
+    assert early.note == "no event by this time"
+    # Clopper-Pearson of 0 of 21 where the curve has come down to 0.
+    zero = found(result, "survival_probability", "placebo", 24)
+    assert_allclose([zero.conf_low, zero.conf_high], [0, 1 - 0.025 ** (1 / 21)])
+    assert zero.note == ""
+    assert math.isnan(zero.std_error)
+    late = found(result, "survival_probability", "6-MP", 40)
+    assert late.conf_low == 0
+    middle = found(result, "median_survival", "6-MP")
+    assert (middle.conf_low, middle.interval_method) == (
+        11,
+        "Brookmeyer-Crowley, beta-product",
+    )
+    frame = pd.DataFrame({"start": [0.0, 2, 0], "time": [4.0, 5, 6], "event": 1})
+    late = estimate(sample((), frame, times=[4.5]), settings_)
+    row = found(late, "survival_probability", "", 4.5)
+    assert math.isnan(row.conf_low)
+    assert "no beta product limits with late entry" in row.note
+
+
+def test_a_median_that_small_groups_cannot_bound_begins_at_zero():
+    frame = pd.DataFrame({"time": [2.0, 4, 6], "event": [1, 1, 1]})
+    row = found(
+        estimate(sample((), frame), PRIMARY | {"interval": "beta-product"}),
+        "median_survival",
+    )
+    assert (row.estimate, row.conf_low) == (4, 0)
+    assert row.note == "upper limit not reached"
+
+
+def test_bands_in_the_rows_and_the_figure():
+    asked = PRIMARY | {"band": "equal-precision"}
+    result = estimate(sample(times=[3, 10, 30]), asked)
+    row = found(result, "survival_band", "6-MP", 10)
+    pointwise = found(result, "survival_probability", "6-MP", 10)
+    assert row.interval_method == "equal-precision band, log-log"
+    assert row.estimate == pointwise.estimate
+    assert row.conf_low < pointwise.conf_low < pointwise.conf_high < row.conf_high
+    assert "from 6 to 23 at once" in row.note
+    assert "covers less often than it says" in row.note
+    wellner = estimate(sample(times=[10]), PRIMARY | {"band": "hall-wellner"})
+    assert "covers" not in found(wellner, "survival_band", "6-MP", 10).note
+    for time in (3, 30):
+        row = found(result, "survival_band", "6-MP", time)
+        assert math.isnan(row.conf_low)
+        assert row.note == "the band holds from 6 to 23"
+    curve = figure_data(sample(), asked)["curve"]
+    held = curve[curve.band_low.notna()]
+    assert held.groupby("group").time.min().to_dict() == {"6-MP": 6, "placebo": 1}
+    assert "band_low" not in figure_data(sample(), PRIMARY)["curve"]
+    assert not any(r.statistic == "survival_band" for r in estimate(sample(), PRIMARY))
+    none = pd.DataFrame({"time": [3.0, 4], "event": [0, 0]})
+    row = found(estimate(sample((), none, times=[3]), asked), "survival_band")
+    assert "no band" in row.note
+    assert "band_low" not in figure_data(sample((), none), asked)["curve"]
 
 
 def test_primary_horizon_is_the_smallest_last_time():

@@ -30,6 +30,7 @@ HEADLINE = frozenset(
         "log_rank",
         "median_survival",
         "restricted_mean_difference",
+        "survival_difference",
         "odds_ratio",
         "risk_difference",
         "risk_ratio",

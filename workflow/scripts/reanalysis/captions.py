@@ -40,6 +40,16 @@ METHODS = {
         "cross; MaxCombo misses fewer of those. A permutation p-value takes it that "
         "the groups are censored alike, which historical controls often are not."
     ),
+    "fixed_time": (
+        "The difference compares the shares of patients still without the event at "
+        "one time. It says nothing of other times, and misleads when the time was "
+        "picked after a look at the curves."
+    ),
+    "restricted_mean": (
+        "The restricted mean is the time without the event that a patient has on "
+        "average up to the horizon. It depends on the horizon, and misleads where a "
+        "curve is carried beyond its follow-up."
+    ),
     "cox": (
         "The hazard ratio compares the rates of events of two groups and takes it as "
         "constant over time. It misleads when the ratio changes with time, and with "

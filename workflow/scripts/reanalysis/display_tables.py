@@ -159,7 +159,9 @@ def sensitivity_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
 
 
 #: Statistics of sensitivity.csv, which has no unit column, that are shares.
-_SHARES = frozenset({"proportion", "risk_difference", "survival_probability"})
+_SHARES = frozenset(
+    {"proportion", "risk_difference", "survival_difference", "survival_probability"}
+)
 
 
 def _against(row: Mapping) -> str:

@@ -24,6 +24,16 @@ SHOWN: dict[str, tuple[tuple[str, ...], ...]] = {
         ("restricted_mean",),
     ),
     "log_rank": (("log_rank",),),
+    "fixed_time": (
+        ("survival_difference",),
+        ("survival_ratio",),
+        ("survival_probability",),
+    ),
+    "restricted_mean": (
+        ("restricted_mean_difference",),
+        ("restricted_mean_ratio",),
+        ("restricted_mean",),
+    ),
     "cox": (("hazard_ratio",),),
     "wilcoxon": (
         ("median_difference", "mean_difference", "test"),
@@ -85,6 +95,11 @@ NAMES = {
     "survival_probability": "Survival",
     "restricted_mean": "Restricted mean",
     "restricted_mean_difference": "Difference of restricted means",
+    "restricted_mean_ratio": "Ratio of restricted means",
+    "time_lost_ratio": "Ratio of times lost",
+    "survival_band": "Survival, simultaneous band",
+    "survival_difference": "Difference in survival",
+    "survival_ratio": "Ratio of survival",
     "median_difference": "Difference",
     "mean_difference": "Mean difference",
     "log_rank": "Log-rank test",

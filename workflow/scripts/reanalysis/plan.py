@@ -21,6 +21,8 @@ _ANALYSIS = re.compile("[a-z][a-z0-9_]*")
 METHODS = (
     "kaplan_meier",
     "log_rank",
+    "fixed_time",
+    "restricted_mean",
     "cox",
     "wilcoxon",
     "tables",
@@ -58,6 +60,8 @@ FIGURES = {
         method: dict.fromkeys(("individual", "reconstructed", "summary"), _SCENARIOS)
         for method in (
             "log_rank",
+            "fixed_time",
+            "restricted_mean",
             "tables",
             "proportions",
             "rates",

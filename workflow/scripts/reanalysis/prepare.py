@@ -22,6 +22,8 @@ _SURVIVAL = (("time", "event"), ("start", "stop", "event"))
 REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "kaplan_meier": _SURVIVAL,
     "log_rank": tuple((*roles, "group") for roles in _SURVIVAL),
+    "fixed_time": tuple((*roles, "group") for roles in _SURVIVAL),
+    "restricted_mean": _SURVIVAL,
     "cox": tuple(
         (*roles, effect) for roles in _SURVIVAL for effect in ("group", "covariate")
     ),
@@ -70,7 +72,7 @@ REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 #: Methods that compare groups and so need two of them.
-COMPARING = frozenset({"log_rank", "tables", "matching"})
+COMPARING = frozenset({"log_rank", "fixed_time", "tables", "matching"})
 #: Methods whose counts are patients among n.
 SHARES = frozenset({"tables", "proportions"})
 
@@ -125,6 +127,8 @@ def prepare_analysis(
         prepared |= {"kind": "summary", "awaited": False}
         prepared["samples"] = [_printed_sample(declared, claims, where, at)]
         return prepared
+    if declared["method"] == "fixed_time" and not declared.get("times"):
+        raise InputError("fixed_time needs 'times'", file=where, column=at)
     table = tables[declared["dataset"]]
     prepared |= {"kind": table.declared["kind"], "awaited": table.rows == 0}
     try:

@@ -26,6 +26,9 @@ Rows = Sequence[Mapping]
 #: Below this width in millimetres a forest leaves out the ranges of p-values.
 WIDE_MM = 150
 
+#: Limits that are named by the scale they are computed on.
+SCALES = frozenset({"log-log", "log", "plain", "logit", "arcsine"})
+
 
 def draw(
     study: Mapping,
@@ -250,15 +253,16 @@ class _Drawing:
                 ],
             ),
         )
-        interval = next(
-            (str(r["interval_method"]) for r in rows if r["interval_method"]), ""
-        )
-        scale = interval.rpartition(", ")[2]
+        interval = next((str(r["interval_method"]) for r in medians.values()), "")
+        limits = interval.rpartition(", ")[2]
+        limits += " scale" if limits in SCALES else ""
+        banded = "band_low" in tables["curve"]
         seen = "hatched" if self.analysis["kind"] != "individual" else "shaded"
         return (
-            f"Kaplan-Meier curves; {seen}: pointwise limits ({scale} scale); upright "
-            "marks: censored patients; thin lines: medians. The table counts patients "
-            "at risk at each time, and events and censorings before it."
+            f"Kaplan-Meier curves; {seen}: pointwise limits ({limits}); "
+            + (f"dotted: {self._band(rows)}; " if banded else "")
+            + "upright marks: censored patients; thin lines: medians. The table counts "
+            "patients at risk at each time, and events and censorings before it."
         )
 
     def _model(self, sheet: Sheet, part: str) -> str | None:
@@ -373,6 +377,15 @@ class _Drawing:
             and row["endpoint"] in (endpoint, self._endpoint)
             and (row["term"] or _against(row)) == column
         ]
+
+    @staticmethod
+    def _band(rows: Rows) -> str:
+        """Name the simultaneous band as the rows do."""
+        named = (
+            str(r["interval_method"]) for r in rows if r["statistic"] == "survival_band"
+        )
+        kind, _, scale = next(named, "").partition(", ")
+        return f"simultaneous {kind or 'band'}" + (f" ({scale} scale)" if scale else "")
 
     @property
     def _endpoint(self) -> str:

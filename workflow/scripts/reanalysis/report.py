@@ -99,7 +99,14 @@ _FIELDS = {
 }
 _STATISTICS = {"n": "number of patients", "sd": "standard deviation"}
 _SHARES = frozenset(
-    {"proportion", "risk_difference", "survival_probability", "cumulative_incidence"}
+    {
+        "proportion",
+        "risk_difference",
+        "survival_probability",
+        "survival_band",
+        "survival_difference",
+        "cumulative_incidence",
+    }
 )
 #: A reason that only repeats the number beside it.
 _RECOMPUTED = re.compile(r"Recomputed .{1,60}? by (the (?:primary )?convention\b.*)")

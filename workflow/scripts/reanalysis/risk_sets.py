@@ -66,6 +66,20 @@ class FollowUp:
         ends = zip(self.person.tolist(), self.stop.tolist(), strict=True)
         return ~self.event & ~np.fromiter((end in begun for end in ends), bool)
 
+    @property
+    def late_entry(self) -> bool:
+        """Whether somebody enters after the first, and not to continue a row."""
+        if self.start is None or not self.start.size:
+            return False
+        later = self.start > self.start.min()
+        if self.person is None:
+            return bool(later.any())
+        ends = set(zip(self.person.tolist(), self.stop.tolist(), strict=True))
+        begun = zip(
+            self.person[later].tolist(), self.start[later].tolist(), strict=True
+        )
+        return any(start not in ends for start in begun)
+
     def at_risk(self, times: Floats) -> Ints:
         """Count those at risk at each time, shape (times,).
 

@@ -19,6 +19,16 @@ from scipy.special import ndtri
 from reanalysis.errors import MethodError
 from reanalysis.results import NAN
 from reanalysis.risk_sets import Floats, FollowUp, Ints
+from reanalysis.survival_limits import (
+    beta_product,
+    bootstrap_curves,
+    percentiles,
+    thomas_grunkemeier,
+)
+
+#: Scales of limits made from Greenwood's standard error.
+SCALES = ("log-log", "log", "plain", "logit", "arcsine")
+BETA_PRODUCT = ("beta-product", "beta-product-mid-p")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +36,8 @@ class Curve:
     """Product-limit estimate at the distinct ends of follow-up, shapes (times,).
 
     ``log_error`` is Greenwood's standard error of log S, infinite where S is 0.
-    Limits are nan where the scale of the interval has none.
+    Limits are nan where the scale of the interval has none. ``opening`` are those
+    before anybody leaves.
     """
 
     times: Floats
@@ -36,6 +47,7 @@ class Curve:
     log_error: Floats
     conf_low: Floats
     conf_high: Floats
+    opening: tuple[float, float] = (NAN, NAN)
 
     def at(self, times: Sequence[float] | Floats) -> Ints:
         """Return the index of the step that holds at each time; -1 before the first."""
@@ -46,6 +58,12 @@ class Curve:
     def value(self, times: Sequence[float] | Floats) -> Floats:
         """Return S(t) at each time, carried forward beyond the last."""
         return np.append(self.survival, 1.0)[self.at(times)]
+
+    def limits(self, step: int) -> tuple[float, float]:
+        """Return the limits of a step (:meth:`at`); -1 is before the first."""
+        if step < 0:
+            return self.opening
+        return float(self.conf_low[step]), float(self.conf_high[step])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +87,24 @@ class RestrictedMean:
 
 
 def product_limit(
-    rows: FollowUp, *, interval: str = "log-log", conf_level: float = 0.95
+    rows: FollowUp,
+    *,
+    interval: str = "log-log",
+    conf_level: float = 0.95,
+    seed: int = 0,
 ) -> Curve:
     """Estimate the survival curve with pointwise limits.
 
-    ``interval`` is the scale of the limits: ``plain``, ``log``, ``log-log``,
-    ``logit`` or ``arcsine``. Limits where the curve is 0 are undefined, as are
-    those of the last three scales where it is 1. Raises :class:`MethodError`
-    without patients.
+    ``interval`` is the scale of the limits (``plain``, ``log``, ``log-log``,
+    ``logit`` or ``arcsine``), or ``beta-product``, ``beta-product-mid-p``,
+    ``thomas-grunkemeier`` or ``bootstrap`` (percentiles; ``seed`` is for it). On a
+    scale limits are undefined where the curve is 0, on the last three also where it
+    is 1. Beta product limits always exist, but not with late entry, where they are
+    nan. Raises :class:`MethodError` without patients.
 
     Sources: Kaplan and Meier 1958; Greenwood 1926; the scales as in Klein and
-    Moeschberger, Survival Analysis, 2003, section 4.3.
+    Moeschberger, Survival Analysis, 2003, section 4.3; for the others
+    :mod:`reanalysis.survival_limits`.
     """
     if not rows.stop.size:
         raise MethodError("There are no patients in this group.")
@@ -88,8 +113,23 @@ def product_limit(
     survival = np.cumprod((at_risk - events) / at_risk)
     with np.errstate(divide="ignore"):
         log_error = np.sqrt(np.cumsum(events / (at_risk * (at_risk - events + 0.0))))
-    low, high = _limits(survival, ndtri((1 + conf_level) / 2) * log_error, interval)
-    return Curve(times, at_risk, events, survival, log_error, low, high)
+    reach, opening = float(ndtri((1 + conf_level) / 2)), (NAN, NAN)
+    if interval in BETA_PRODUCT:
+        low, high = np.full((2, times.size + 1), NAN)
+        if not rows.late_entry:
+            mid_p = interval == "beta-product-mid-p"
+            low, high = beta_product(at_risk, events, conf_level, mid_p=mid_p)
+        opening = float(low[0]), float(high[0])
+        low, high = low[1:], high[1:]
+    elif interval == "thomas-grunkemeier":
+        low, high = thomas_grunkemeier(at_risk, events, reach)
+    elif interval == "bootstrap":
+        low, high = percentiles(bootstrap_curves(rows, times, seed), conf_level)
+        undefined = (survival == 0) | (survival == 1)
+        low, high = (np.where(undefined, NAN, limit) for limit in (low, high))
+    else:
+        low, high = transformed_limits(survival, reach * log_error, interval)
+    return Curve(times, at_risk, events, survival, log_error, low, high, opening)
 
 
 @lru_cache(maxsize=512)
@@ -113,7 +153,10 @@ def _counts(
     return table.index.to_numpy(dtype=float), at_risk, events
 
 
-def _limits(s: Floats, reach: Floats, interval: str) -> tuple[Floats, Floats]:
+def transformed_limits(
+    s: Floats, reach: Floats, interval: str
+) -> tuple[Floats, Floats]:
+    """Return limits of S on a scale; ``reach`` is a multiple of the error of log S."""
     with np.errstate(all="ignore"):
         match interval:
             case "plain":
@@ -161,6 +204,9 @@ def median(curve: Curve, rule: str = "midpoint") -> Median:
         first_time(curve.times, limit < 0.5 if rule == "below" else limit <= 0.5)
         for limit in (curve.conf_low, curve.conf_high)
     )
+    if curve.opening[0] < 0.5 or (curve.opening[0] == 0.5 and rule != "below"):
+        # So few patients that one half is inside from the start.
+        low = 0.0
     return Median(time, low, high, bool(half.any()) and math.isnan(drop))
 
 
@@ -180,10 +226,11 @@ def first_time(times: Floats, where: np.ndarray) -> float:
     return float(times[where.argmax()]) if where.any() else NAN
 
 
-def restricted_mean(curve: Curve, tau: float) -> RestrictedMean:
+def restricted_mean(curve: Curve, tau: float, beyond: str = "extend") -> RestrictedMean:
     """Estimate the mean time up to ``tau``, in the unit of the times.
 
-    The curve is carried forward to ``tau`` when follow-up ends earlier. An event
+    When follow-up ends earlier, the curve is carried forward to ``tau`` (``extend``)
+    or taken as 0 from its end on (``zero``, Efron's tail). An event
     that ends the last risk set adds nothing to the variance, as in R's survival
     and survRM2 packages.
 
@@ -192,9 +239,25 @@ def restricted_mean(curve: Curve, tau: float) -> RestrictedMean:
     inside = curve.times < tau
     widths = np.diff(np.concatenate([[0.0], curve.times[inside], [tau]]))
     areas = widths * np.append(1.0, curve.survival[inside])
+    if beyond == "zero" and inside.all():
+        areas[-1] = 0.0
     at_risk, events = curve.at_risk[inside], curve.events[inside]
     # Where nobody is left the area after it is 0, whatever stands here.
     greenwood = events / (at_risk * np.maximum(at_risk - events, 1))
     after = np.cumsum(areas[::-1])[::-1][1:]
     variance = float((after**2 * greenwood).sum())
     return RestrictedMean(tau, float(areas.sum()), math.sqrt(variance))
+
+
+def normal_fields(
+    value: float, std_error: float, conf_level: float
+) -> dict[str, object]:
+    """Return the fields of a row for a normal interval; none with an error of 0."""
+    reach = float(ndtri((1 + conf_level) / 2)) * (std_error or NAN)
+    return {
+        "std_error": std_error or NAN,
+        "conf_low": value - reach,
+        "conf_high": value + reach,
+        "conf_level": conf_level,
+        "interval_method": "Wald",
+    }

@@ -12,6 +12,9 @@ RATIOS = frozenset(
         "risk_ratio",
         "rate_ratio",
         "variance_ratio",
+        "survival_ratio",
+        "restricted_mean_ratio",
+        "time_lost_ratio",
         "ratio",
     }
 )

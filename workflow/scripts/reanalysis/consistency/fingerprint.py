@@ -149,7 +149,13 @@ _WEIGHTS = (
 
 #: Settings that complete those of the axes; every method needs all of its own.
 BASE: Mapping[str, Mapping[str, object]] = {
-    "kaplan_meier": {"interval": "log-log", "median_rule": "midpoint", "tau": None},
+    "kaplan_meier": {
+        "interval": "log-log",
+        "median_rule": "midpoint",
+        "tau": None,
+        "band": "none",
+        "band_transform": "log-log",
+    },
     "log_rank": {
         "weights": "log-rank",
         "rho": 1.0,

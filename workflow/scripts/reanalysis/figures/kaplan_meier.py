@@ -177,6 +177,13 @@ def _curves(
         axes.fill_between(
             curve["time"], shares["conf_low"], shares["conf_high"], step="post", **band
         )
+        for edge in ("band_low", "band_high"):
+            # Simultaneous limits: lines, since the pointwise ones are a surface.
+            if edge in shares:
+                axes.plot(
+                    curve["time"], shares[edge], drawstyle="steps-post",
+                    color=look.color, ls=(0, (1, 1.5)), lw=0.7,
+                )  # fmt: skip
         axes.plot(
             curve["time"], shares["survival"], drawstyle="steps-post",
             color=look.color, ls=look.dashes, lw=1.4 if observed else 0.9,
@@ -241,6 +248,13 @@ def _record(sheet: Sheet, panel: Survival, places: Mapping[float, float]) -> Non
             strict=True,
         ):  # fmt: skip
             sheet.note("step", x=time, y=share, low=low, high=high, **own)
+        if "band_low" in curve:
+            for time, share, low, high in zip(
+                curve["time"], curve["survival"], curve["band_low"],
+                curve["band_high"], strict=True,
+            ):  # fmt: skip
+                if low == low:
+                    sheet.note("band", x=time, y=share, low=low, high=high, **own)
         marks = _of(panel.tables["censored"], group)
         for time, share in zip(marks["time"], marks["survival"], strict=True):
             sheet.note("censored", x=time, y=share, **own)

@@ -9,17 +9,20 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 
+from reanalysis import restricted_means
 from reanalysis.errors import MethodError
 from reanalysis.results import NAN, Estimate
 from reanalysis.risk_sets import Floats, FollowUp, Ints, follow_up, group_codes
 from reanalysis.sample import Sample
+from reanalysis.survival_bands import Band, confidence_band
 from reanalysis.survival_curve import (
+    BETA_PRODUCT,
     Curve,
     RestrictedMean,
     first_time,
     median,
+    normal_fields,
     product_limit,
     restricted_mean,
 )
@@ -97,22 +100,27 @@ def figure_data(
     curves, marks, risks = [], [], []
     for label, rows in groups.items():
         curve = _curve(rows, settings)
-        # At 1 a curve has no limits on most scales; a band starts there all the same.
-        edge = [
-            np.where(curve.survival == 1, 1.0, c)
-            for c in (curve.conf_low, curve.conf_high)
-        ]
-        curves.append(
-            pd.DataFrame(
-                {
-                    "group": label,
-                    "time": np.append(0.0, curve.times),
-                    "survival": np.append(1.0, curve.survival),
-                    "conf_low": np.append(1.0, edge[0]),
-                    "conf_high": np.append(1.0, edge[1]),
-                }
-            )
+        # At 1 a curve has no limits on most scales; they start there all the same.
+        first = curve.survival == 1
+        low, high = (
+            np.where(first & np.isnan(limit), 1.0, limit)
+            for limit in (curve.conf_low, curve.conf_high)
         )
+        opening = [1.0 if math.isnan(limit) else limit for limit in curve.opening]
+        steps = pd.DataFrame(
+            {
+                "group": label,
+                "time": np.append(0.0, curve.times),
+                "survival": np.append(1.0, curve.survival),
+                "conf_low": np.append(opening[0], low),
+                "conf_high": np.append(opening[1], high),
+            }
+        )
+        band = _band(curve, rows, settings)
+        if isinstance(band, Band):
+            steps["band_low"] = np.append(NAN, band.conf_low)
+            steps["band_high"] = np.append(NAN, band.conf_high)
+        curves.append(steps)
         censored = np.unique(rows.stop[rows.censored])
         marks.append(
             pd.DataFrame(
@@ -162,7 +170,27 @@ def _curve(rows: FollowUp, settings: Mapping[str, object]) -> Curve:
         rows,
         interval=str(settings["interval"]),
         conf_level=float(settings["conf_level"]),
+        seed=int(settings["seed"]),
     )
+
+
+def _band(
+    curve: Curve, rows: FollowUp, settings: Mapping[str, object]
+) -> Band | str | None:
+    """Return the band that is asked for, or why there is none."""
+    if settings["band"] == "none":
+        return None
+    try:
+        return confidence_band(
+            curve,
+            rows,
+            kind=str(settings["band"]),
+            transform=str(settings["band_transform"]),
+            conf_level=float(settings["conf_level"]),
+            seed=int(settings["seed"]),
+        )
+    except MethodError as problem:
+        return str(problem)
 
 
 def _horizon(
@@ -186,7 +214,7 @@ def _median_row(
         note = f"the curve stays at exactly one half to the last follow-up at {last:g}"
     elif math.isnan(found.time):
         note = f"not reached: above one half to the last follow-up at {last:g}"
-    elif math.isnan(found.conf_low):
+    elif math.isnan(found.conf_low) and math.isnan(found.conf_high):
         note = "the interval has no limits"
     elif math.isnan(found.conf_high):
         note = "upper limit not reached"
@@ -241,7 +269,7 @@ def _mean_row(
             "" if found.std_error else "no variation before the horizon",
             _exhausted(curve),
         ),
-        **_normal(found.mean, found.std_error, settings),
+        **normal_fields(found.mean, found.std_error, float(settings["conf_level"])),
     )
 
 
@@ -251,35 +279,24 @@ def _difference_row(
     reference: RestrictedMean,
     settings: Mapping[str, object],
 ) -> Estimate:
-    difference = group.mean - reference.mean
-    std_error = math.hypot(group.std_error, reference.std_error)
-    z = difference / std_error if std_error else NAN
-    flat = not (group.std_error and reference.std_error)
+    found = restricted_means.difference(group, reference, float(settings["conf_level"]))
+    flat = math.isnan(found.std_error)
     return row(
         statistic="restricted_mean_difference",
-        estimate=difference,
+        estimate=found.estimate,
+        std_error=found.std_error,
+        conf_low=found.conf_low,
+        conf_high=found.conf_high,
+        conf_level=settings["conf_level"],
+        interval_method="Wald",
         timepoint=group.tau,
         time_unit=row.keywords["unit"],
         test="Wald",
         alternative="two-sided",
-        test_statistic=z,
-        p_value=float(2 * ndtr(-abs(z))),
+        test_statistic=found.z,
+        p_value=found.p_value,
         note="a group has no variation before the horizon" if flat else "",
-        **_normal(difference, std_error, settings),
     )
-
-
-def _normal(
-    value: float, std_error: float, settings: Mapping[str, object]
-) -> dict[str, object]:
-    reach = float(ndtri((1 + settings["conf_level"]) / 2)) * (std_error or NAN)
-    return {
-        "std_error": std_error or NAN,
-        "conf_low": value - reach,
-        "conf_high": value + reach,
-        "conf_level": settings["conf_level"],
-        "interval_method": "Wald",
-    }
 
 
 def _rows_at(
@@ -293,37 +310,69 @@ def _rows_at(
     unit = sample.time_unit or sample.unit
     last = float(curve.times[-1])
     counts = members.at_risk(np.array(times))
+    band = _band(curve, members, settings)
+    exact = settings["interval"] in BETA_PRODUCT
     for time, step, count in zip(times, curve.at(times), counts, strict=True):
         at = partial(row, timepoint=time, time_unit=unit)
         survival = float(curve.survival[step]) if step >= 0 else 1.0
+        low, high = curve.limits(int(step))
+        if survival == 1 and settings["interval"] in ("plain", "log"):
+            # As R has it: no width on these scales, no limits on the others.
+            low = high = 1.0
         beyond = time > last * (1 + 1e-9)
         notes = [
             f"beyond the last follow-up at {last:g}" if beyond and survival else "",
             "no event by this time" if survival == 1 else "",
-            "" if survival else "no limits where the curve is 0",
+            "no limits where the curve is 0" if not survival and high != high else "",
             "" if survival else _exhausted(curve),
+            "no beta product limits with late entry" if exact and low != low else "",
         ]
-        limits = {}
-        if survival == 1:
-            # As R has it: no width on two scales, no limits on the others.
-            edge = 1.0 if settings["interval"] in ("plain", "log") else NAN
-            limits = {"std_error": 0.0, "conf_low": edge, "conf_high": edge}
-        elif survival:
-            limits = {
-                "std_error": survival * float(curve.log_error[step]),
-                "conf_low": float(curve.conf_low[step]),
-                "conf_high": float(curve.conf_high[step]),
-            }
+        error = float(curve.log_error[step]) if 0 < survival < 1 else 0.0
         yield at(
             statistic="survival_probability",
             estimate=survival,
+            std_error=survival * error if survival else NAN,
+            conf_low=low,
+            conf_high=high,
             conf_level=settings["conf_level"],
             interval_method=settings["interval"],
             unit="proportion",
             note=_joined(*notes),
-            **limits,
         )
+        if band is not None:
+            yield _band_row(at, band, time, int(step), survival, settings)
         yield at(statistic="number_at_risk", estimate=int(count))
+
+
+def _band_row(
+    row: Callable[..., Estimate],
+    band: Band | str,
+    time: float,
+    step: int,
+    survival: float,
+    settings: Mapping[str, object],
+) -> Estimate:
+    named = f"{settings['band']} band, {settings['band_transform']}"
+    of = partial(row, statistic="survival_band", unit="proportion", estimate=survival)
+    if isinstance(band, str):
+        return of(interval_method=named, note=band)
+    # Measured in docs/small_samples/survival.md.
+    short = settings["band"] != "hall-wellner" and row.keywords["n"] <= 40
+    inside = band.first <= time * (1 + 1e-9) and time <= band.last * (1 + 1e-9)
+    if not inside:
+        note = f"the band holds from {band.first:g} to {band.last:g}"
+        return of(interval_method=named, note=note)
+    return of(
+        conf_low=float(band.conf_low[step]),
+        conf_high=float(band.conf_high[step]),
+        conf_level=settings["conf_level"],
+        interval_method=named,
+        note=_joined(
+            f"holds from {band.first:g} to {band.last:g} at once; critical value "
+            f"{band.critical:.4g}",
+            "covers less often than it says in a group this small" if short else "",
+        ),
+    )
 
 
 def _exhausted(curve: Curve) -> str:
