@@ -97,3 +97,36 @@ def test_an_interval_that_ends_before_its_start(tmp_path):
         match=r"patients\.csv, row 2, column 'months': the interval ends at or before its start \(20 to 12\)",
     ):
         analysis(tmp_path, text)
+
+
+COMPETING = """\
+  loss:
+    method: competing_risks
+    dataset: patients
+    endpoint: Relapse
+    columns: {time: months, cause: died, group: arm}
+    groups: [T, S]
+    causes: {censored: ["0"], interest: ["1"]}
+"""
+
+
+def test_causes_are_declared_with_their_words(tmp_path):
+    made = analysis(tmp_path, COMPETING)
+    causes = made["options"]["causes"]
+    assert (causes["censored"], causes["interest"]) == (["0"], ["1"])
+    assert set(made["samples"][0]["columns"]["cause"]) <= {"0", "1"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('    causes: {censored: ["0"], interest: ["1"]}\n', "", "needs 'causes'"),
+        ('censored: ["0"], ', "", r"row 2, column 'died': a cause that the analysis"),
+        ('censored: ["0"]', 'censored: ["0", "1"]', "a cause is declared twice"),
+        ('interest: ["1"]', 'interest: ["2"]', "an unknown name"),
+    ],
+)
+def test_causes_that_do_not_fit_the_rows(tmp_path, old, new, says):
+    assert old in COMPETING
+    with pytest.raises(InputError, match=says):
+        analysis(tmp_path, COMPETING.replace(old, new))

@@ -22,6 +22,7 @@ METHODS = (
     "kaplan_meier",
     "log_rank",
     "cox",
+    "competing_risks",
     "wilcoxon",
     "tables",
     "proportions",
@@ -39,6 +40,7 @@ _MODEL = ("", "_likelihood", "_residuals")
 #: Figures of a method by kind of data: suffixes to the name of the analysis.
 FIGURES = {
     "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
+    "competing_risks": {"individual": _DATA, "reconstructed": _DATA},
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
     "design": {"summary": _SCENARIOS},
     "cox": {"individual": _MODEL, "reconstructed": _MODEL, "summary": _SCENARIOS},

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 #: Statistics that compare as a ratio: no effect is 1, not 0.
-RATIOS = frozenset({"hazard_ratio", "odds_ratio", "risk_ratio", "rate_ratio", "ratio"})
+RATIOS = frozenset(
+    {
+        "hazard_ratio",
+        "subdistribution_hazard_ratio",
+        "odds_ratio",
+        "risk_ratio",
+        "rate_ratio",
+        "ratio",
+    }
+)
 
 _EFFECT = r"(significan|of value|treatment benefit)"
 _NOT_SIGNIFICANT = re.compile(
@@ -59,7 +68,8 @@ def meaning(printed: str, field: str) -> str | None:
 def holds(claimed: str, value: float, statistic: str, alpha: float = 0.05) -> bool:
     """Tell whether a recomputed number bears out what the words claim."""
     neutral = 1.0 if statistic in RATIOS else 0.0
-    longer = value < neutral if statistic == "hazard_ratio" else value > neutral
+    hazards = statistic.endswith("hazard_ratio")
+    longer = value < neutral if hazards else value > neutral
     return {
         "significant": value < alpha,
         "not significant": value >= alpha,
