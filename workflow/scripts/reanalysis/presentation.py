@@ -719,7 +719,9 @@ def _ratio(log: float) -> str:
 
 def _incidence_said(group: str, incidences: Rows, rows: Rows) -> str:
     """Say how many had the event of interest, and the incidence last asked for."""
-    own = [r for r in incidences if r["group"] == group]
+    own = [
+        r for r in incidences if r["group"] == group and not math.isnan(r["estimate"])
+    ]
     count = next(
         (r for r in rows if r["group"] == group and not math.isnan(r["n"])), None
     )

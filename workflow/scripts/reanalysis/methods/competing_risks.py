@@ -268,41 +268,52 @@ def _incidence_row(
     settings: Mapping[str, object],
 ) -> Estimate:
     step, share = curve.at(time), curve.value(time)
-    inside = 0 < share < 1
+    row = partial(
+        row,
+        statistic="cumulative_incidence",
+        conf_level=settings["conf_level"],
+        interval_method=_how(settings),
+        unit="proportion",
+    )
+    if _is_beyond(time, curve):
+        return row(note=_beyond(curve, share))
     low = high = NAN
     if step >= 0 and share > 0:
         low, high = float(curve.conf_low[step]), float(curve.conf_high[step])
     elif settings["interval"] == "effective-n":
         after = data.time > time * (1 + 1e-9)
-        low, high = limits_of_none(
-            int((after | (data.cause > 0)).sum()), float(settings["conf_level"])
-        )
+        known = int((after | (data.cause > 0)).sum())
+        low, high = limits_of_none(known, float(settings["conf_level"]))
     biased = naive.value(time)
-    is_naive = settings["estimator"] == "one-minus-kaplan-meier"
-    left = float(curve.survival[step]) if step >= 0 else 1.0
-    notes = [
-        f"beyond the last follow-up at {curve.last:g}"
-        if time > curve.last * (1 + 1e-9) and left > 0
-        else "",
-        "" if share else "no event of this cause by this time",
-        "all have had it by this time" if share == 1 else "",
-        "1 - Kaplan-Meier with the other causes censored: no risk anyone runs"
-        if is_naive
-        else f"1 - Kaplan-Meier, which censors the other causes, would say {biased:.3f}"
-        if biased > share + 5e-4
-        else "",
-    ]
+    notes = []
+    if share == 0:
+        notes.append("no event of this cause by this time")
+    elif share == 1:
+        notes.append("all have had it by this time")
+    if settings["estimator"] == "one-minus-kaplan-meier":
+        what = "1 - Kaplan-Meier with the other causes censored: no risk anyone runs"
+        notes.append(what)
+    elif biased > share + 5e-4:
+        notes.append(
+            f"1 - Kaplan-Meier, which censors the other causes, would say {biased:.3f}"
+        )
     return row(
-        statistic="cumulative_incidence",
         estimate=share,
-        std_error=float(curve.std_error[step]) if inside else NAN,
+        std_error=float(curve.std_error[step]) if 0 < share < 1 else NAN,
         conf_low=low,
         conf_high=high,
-        conf_level=settings["conf_level"],
-        interval_method=_how(settings),
-        unit="proportion",
-        note="; ".join(note for note in notes if note),
+        note="; ".join(notes),
     )
+
+
+def _is_beyond(time: float, curve: Incidence) -> bool:
+    """Tell whether somebody without an event was last seen before a time."""
+    left = float(curve.survival[-1]) if curve.times.size else 1.0
+    return left > 0 and time > curve.last * (1 + 1e-9)
+
+
+def _beyond(curve: Incidence, share: float) -> str:
+    return f"beyond the last follow-up at {curve.last:g}, where it is {share:.3f}"
 
 
 def _half_row(
@@ -348,7 +359,15 @@ def _event_free_row(
         conf_level=float(settings["conf_level"]),
     )
     step, share = curve.at(time), curve.value(time)
-    beyond = time > curve.last * (1 + 1e-9) and share < 1
+    row = partial(
+        row,
+        statistic="survival_probability",
+        conf_level=settings["conf_level"],
+        interval_method="log-log",
+        unit="proportion",
+    )
+    if _is_beyond(time, curve):
+        return row(note=_beyond(curve, 1 - share))
     limits = {}
     if 0 < share < 1:
         limits = {
@@ -357,14 +376,9 @@ def _event_free_row(
             "conf_high": 1 - float(curve.conf_low[step]),
         }
     return row(
-        statistic="survival_probability",
         estimate=1 - share,
-        conf_level=settings["conf_level"],
-        interval_method="log-log",
-        unit="proportion",
         note="other causes censored (as in death-censored graft survival): what would "
-        "be if they could not happen and went with no other risk"
-        + (f"; beyond the last follow-up at {curve.last:g}" if beyond else ""),
+        "be if they could not happen and went with no other risk",
         **limits,
     )
 
