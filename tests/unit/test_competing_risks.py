@@ -335,6 +335,28 @@ def test_fine_gray_agrees_with_finegray_and_coxph():
     assert_allclose(np.diag(covariance), [0.648360985557, 0.157935146965], rtol=1e-8)
 
 
+# Tied events of the cause of interest; no event at the time of a censoring.
+TIED_TIME = np.array([1, 1, 2, 2, 2, 3.5, 4, 4, 5, 5.5, 6, 6, 6, 7.5, 8, 8])
+TIED_CAUSE = np.array([1, 1, 2, 1, 1, 0, 1, 2, 1, 0, 1, 1, 2, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("ties", "expected"),
+    [
+        # coxph(Surv(fgstart, fgstop, fgstatus) ~ a + x, weight = fgwt, ties = )
+        ("breslow", (1.02493676582, -0.4730760614938)),
+        ("efron", (1.020404165584, -0.4706900595209)),
+    ],
+)
+def test_ties_of_fine_gray_agree_with_finegray_and_coxph(ties, expected):
+    fit, covariance = fitted([TWO == 0, X], TIED_TIME, TIED_CAUSE, ties=ties)
+    assert_allclose(fit.coefficient, expected, rtol=1e-9)
+    if ties == "breslow":
+        # crr(t, c, cbind(g == 0, x))$var
+        variances = [0.41753777058831, 0.044552265511172]
+        assert_allclose(np.diag(covariance), variances, rtol=1e-9)
+
+
 def test_fine_gray_without_competing_events_is_cox():
     # coxph(Surv(t, c == 1) ~ I(g == 0)), no tied events of this cause
     keep = CAUSE != 2
@@ -366,7 +388,7 @@ def test_rows_of_the_cause_of_interest_come_first():
     assert_allclose(incidences[1].estimate, 0.260416666667, rtol=1e-11)
     assert incidences[1].interval_method == "Clopper-Pearson, effective n"
     assert incidences[1].timepoint == 6
-    assert "would say 0.278" in incidences[1].note
+    assert "would say 27.8%" in incidences[1].note
     tests = rows_of(rows, "incidence_test", cause="graft loss")
     assert [t.test for t in tests] == [
         "Gray",
@@ -516,7 +538,7 @@ def test_beyond_follow_up_and_an_emptied_risk_set():
     # As in cmprsk: timepoints(cuminc(1:3, c(1, 2, 0)), 9)$est is NA.
     beyond = first(rows, "cumulative_incidence")
     assert math.isnan(beyond.estimate)
-    assert beyond.note == "beyond the last follow-up at 3, where it is 0.333"
+    assert beyond.note == "beyond the last follow-up at 3, where it is 33.3%"
     assert math.isnan(first(rows, "survival_probability").estimate)
     rows = estimate([1, 2, 3], [1, 2, 1], times=(9,))
     assert first(rows, "cumulative_incidence").estimate == pytest.approx(2 / 3)

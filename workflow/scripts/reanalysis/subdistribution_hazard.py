@@ -11,13 +11,18 @@ Source: Fine and Gray, JASA 1999;94:496-509.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reanalysis.errors import MethodError
 from reanalysis.hazard_ratios import Fit
-from reanalysis.partial_likelihood import PartialLikelihood
+from reanalysis.partial_likelihood import (
+    PartialLikelihood,
+    merge_near_ties,
+    partial_likelihood,
+)
 from reanalysis.risk_sets import Floats, Ints
 
 
@@ -50,42 +55,26 @@ def subdistribution(
     """
     if ties not in ("breslow", "efron"):
         raise MethodError(f"Unknown treatment of ties: {ties}.")
-    failed = cause == of
+    time, failed = merge_near_ties(np.asarray(time, dtype=float)), cause == of
     if not failed.any():
         raise MethodError("There are no events of this cause, so none can be modelled.")
-    x = np.asarray(x, dtype=float).reshape(len(time), -1)
-    x = x - x.mean(axis=0)
-    scale = x.std(axis=0)
-    scale[scale == 0] = 1
+    plain = partial_likelihood(x, time, failed, ties=ties)
     at = np.unique(time[failed])
-    here, past = at[:, None] == time, at[:, None] > time
+    if ties == "efron":
+        at = np.sort(time[failed])
     censored_at = np.unique(time[cause == 0])
     kept = _uncensored_before(time, cause, censored_at)
     # Where G has fallen to 0 nobody is at risk any more.
     own = kept(time)
     weight = kept(at)[:, None] / np.where(own > 0, own, 1.0)
-    competing = (cause > 0) & ~failed
-    share = np.where(past, np.where(competing, weight, 0.0), 1.0)
-    deaths = (here & failed).astype(float)
-    if ties == "efron":
-        count = deaths.sum(axis=1).astype(int)
-        slot = np.repeat(np.arange(len(count)), count)
-        earlier = np.arange(len(slot)) - np.repeat(np.cumsum(count) - count, count)
-        deaths = deaths[slot] / count[slot][:, None]
-        share = share[slot] - earlier[:, None] * deaths
-        at = at[slot]
-    likelihood = PartialLikelihood(
-        x=x,
-        weight=np.ones(len(time)),
-        share=share,
-        deaths=deaths,
-        stratum=np.zeros(len(at), dtype=int),
-        scale=scale,
-    )
-    return Subdistribution(likelihood, time, cause, at, censored_at)
+    stays = (at[:, None] > time) & (cause > 0) & ~failed
+    weighted = replace(plain, share=plain.share + np.where(stays, weight, 0.0))
+    return Subdistribution(weighted, time, cause, at, censored_at)
 
 
-def _uncensored_before(time: Floats, cause: Ints, censored_at: Floats):
+def _uncensored_before(
+    time: Floats, cause: Ints, censored_at: Floats
+) -> Callable[[Floats], Floats]:
     """Return the function t -> G(t-)."""
     at_risk = (time >= censored_at[:, None]).sum(axis=1)
     ended = ((time == censored_at[:, None]) & (cause == 0)).sum(axis=1)

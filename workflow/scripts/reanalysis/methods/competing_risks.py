@@ -295,7 +295,8 @@ def _incidence_row(
         notes.append(what)
     elif biased > share + 5e-4:
         notes.append(
-            f"1 - Kaplan-Meier, which censors the other causes, would say {biased:.3f}"
+            "1 - Kaplan-Meier, which censors the other causes, would say "
+            f"{100 * biased:.1f}%"
         )
     return row(
         estimate=share,
@@ -313,7 +314,9 @@ def _is_beyond(time: float, curve: Incidence) -> bool:
 
 
 def _beyond(curve: Incidence, share: float) -> str:
-    return f"beyond the last follow-up at {curve.last:g}, where it is {share:.3f}"
+    return (
+        f"beyond the last follow-up at {curve.last:g}, where it is {100 * share:.1f}%"
+    )
 
 
 def _half_row(
@@ -327,7 +330,7 @@ def _half_row(
     if math.isnan(found.time):
         most = float(curve.incidence[-1]) if curve.times.size else 0.0
         note = (
-            f"not reached: the incidence is {most:.3f} at the last follow-up at "
+            f"not reached: the incidence is {100 * most:.1f}% at the last follow-up at "
             f"{curve.last:g}"
         )
     elif math.isnan(found.conf_high):
@@ -573,6 +576,10 @@ def _fitted(models: _Models) -> tuple[Estimate, ...]:
         "strata": settings["strata"],
         "infinite": settings["infinite"],
         "alternative": "two-sided",
+        "likelihood": "partial",
+        "pairs": "partial-likelihood",
+        "weights": "case",
+        "proportional_hazards": "none",
         "conf_level": settings["conf_level"],
         "seed": settings["seed"],
     }
