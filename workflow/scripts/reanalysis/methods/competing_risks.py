@@ -26,7 +26,7 @@ from reanalysis.cumulative_incidence import (
     limits_of_none,
 )
 from reanalysis.errors import MethodError
-from reanalysis.gray_test import Permuted, gray_test, permutation_test
+from reanalysis.gray_test import GrayTest, Permuted, gray_test, permutation_test
 from reanalysis.hazard_ratios import check_estimable, maximise
 from reanalysis.methods import cox
 from reanalysis.methods.kaplan_meier import ticks
@@ -182,7 +182,11 @@ def _read(sample: Sample, settings: Mapping[str, object]) -> _Data:
     named = declared.get("labels", {})
     interest = " or ".join(str(named.get(c, c)) for c in map(str, declared["interest"]))
     rows = sample.rows
-    cause = rows["cause"].map(lambda code: codes.get(str(code), -1)).to_numpy(dtype=int)
+    cause = (
+        rows["cause"]
+        .map(lambda code: codes.get(str(code), -1))
+        .to_numpy(dtype=np.int64)
+    )
     if (cause < 0).any():
         raise MethodError("A cause in the rows is not among those declared.")
     stratum = None
@@ -203,14 +207,29 @@ def _curve(
     data: _Data, cause: int, settings: Mapping[str, object], estimator: str = ""
 ) -> Incidence:
     naive = (estimator or settings["estimator"]) == "one-minus-kaplan-meier"
-    return cumulative_incidence(
-        data.time,
-        as_censored(data.cause, cause) if naive else data.cause,
+    return _kept_curve(
+        data.time.tobytes(),
+        (as_censored(data.cause, cause) if naive else data.cause).tobytes(),
         cause,
         # Greenwood's formula for a Kaplan-Meier curve.
-        variance="delta" if naive else str(settings["variance"]),
-        interval=str(settings["interval"]),
-        conf_level=float(settings["conf_level"]),
+        "delta" if naive else str(settings["variance"]),
+        str(settings["interval"]),
+        float(settings["conf_level"]),
+    )
+
+
+@lru_cache(maxsize=512)
+def _kept_curve(
+    time: bytes, cause: bytes, of: int, variance: str, interval: str, level: float
+) -> Incidence:
+    """Kept, since settings of tests and models do not change it."""
+    return cumulative_incidence(
+        np.frombuffer(time),
+        np.frombuffer(cause, dtype=np.int64),
+        of,
+        variance=variance,
+        interval=interval,
+        conf_level=level,
     )
 
 
@@ -354,12 +373,13 @@ def _event_free_row(
     settings: Mapping[str, object],
 ) -> Estimate:
     """Return Kaplan-Meier with other causes censored: death-censored survival."""
-    curve = cumulative_incidence(
-        data.time,
-        as_censored(data.cause),
-        variance="delta",
-        interval="cloglog",  # the log-log scale of the survival curve
-        conf_level=float(settings["conf_level"]),
+    curve = _kept_curve(
+        data.time.tobytes(),
+        as_censored(data.cause).tobytes(),
+        1,
+        "delta",
+        "cloglog",  # the log-log scale of the survival curve
+        float(settings["conf_level"]),
     )
     step, share = curve.at(time), curve.value(time)
     row = partial(
@@ -442,14 +462,14 @@ def _gray_row(
 ) -> Estimate:
     try:
         _check_groups(data)
-        found = gray_test(
-            data.time,
-            data.cause,
-            data.group,
-            data.stratum,
-            of=cause,
-            rho=float(settings["rho"]),
-            groups=len(data.labels),
+        found = _kept_gray(
+            data.time.tobytes(),
+            data.cause.tobytes(),
+            data.group.astype(np.int64).tobytes(),
+            None if data.stratum is None else tuple(data.stratum),
+            cause,
+            float(settings["rho"]),
+            len(data.labels),
         )
     except MethodError as problem:
         return row(test=_name(data, settings), note=str(problem))
@@ -458,6 +478,28 @@ def _gray_row(
         test_statistic=found.statistic,
         df=found.df,
         p_value=found.p_value,
+    )
+
+
+@lru_cache(maxsize=256)
+def _kept_gray(
+    time: bytes,
+    cause: bytes,
+    group: bytes,
+    stratum: tuple | None,
+    of: int,
+    rho: float,
+    groups: int,
+) -> GrayTest:
+    """Kept, since settings of incidences and models do not change it."""
+    return gray_test(
+        np.frombuffer(time),
+        np.frombuffer(cause, dtype=np.int64),
+        np.frombuffer(group, dtype=np.int64),
+        None if stratum is None else np.array(stratum),
+        of=of,
+        rho=rho,
+        groups=groups,
     )
 
 
