@@ -30,11 +30,11 @@ from reanalysis.gray_test import GrayTest, Permuted, gray_test, permutation_test
 from reanalysis.hazard_ratios import check_estimable, maximise
 from reanalysis.methods import cox
 from reanalysis.methods.kaplan_meier import ticks
-from reanalysis.methods.log_rank import chi_square, log_rank
 from reanalysis.results import NAN, Estimate
 from reanalysis.risk_sets import Floats, FollowUp, Ints, group_codes, unite
 from reanalysis.sample import Sample
 from reanalysis.subdistribution_hazard import robust_covariance, subdistribution
+from reanalysis.weighted_log_rank import chi_square, log_rank
 
 #: Most patients for whom a permutation test stands beside the asymptotic one.
 PERMUTED_LIMIT = 30
