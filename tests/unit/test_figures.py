@@ -20,6 +20,7 @@ from reanalysis.errors import InputError
 from reanalysis.figures import (
     forest,
     groups,
+    incidence,
     kaplan_meier,
     likelihood,
     mean_cumulative,
@@ -31,6 +32,7 @@ from reanalysis.figures import (
 from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
 from reanalysis.figures.sheet import DRAWN, Sheet, notice, rendered
 from reanalysis.figures.style import Look
+from reanalysis.methods import competing_risks
 from reanalysis.methods import kaplan_meier as method
 from reanalysis.plan import FIGURES
 from reanalysis.results import COLUMNS, Estimate
@@ -93,6 +95,60 @@ def survival(sizes, names=LONG, kind="individual", censored=0.3, band="none"):
         said={g: f"{g or 'All patients'}: {said}" for g in shown},
         remarks=["Log-rank: p = 0.04; printed p = 0.03 (K17)"],
         medians=dict.fromkeys(shown, 12.0),
+        printed=[(shown[0], 12.0, 0.5, "50 % (K2)")],
+    )
+
+
+CAUSES = ("graft loss", "death with a functioning graft", "withdrawal")
+
+
+def competing(sizes, names=LONG, kind="individual", shares=(0.3, 0.3, 0.3, 0.1)):
+    rng = np.random.default_rng(1)
+    labels = np.repeat(names[: len(sizes)], sizes)
+    rows = pd.DataFrame(
+        {
+            "time": rng.exponential(30, len(labels)).round(1) + 0.1,
+            "cause": rng.choice(["none", *CAUSES], len(labels), p=shares),
+            "group": labels,
+        }
+    )
+    several = len(sizes) > 1
+    sample = Sample(
+        kind=kind,
+        rows=rows if several else rows.drop(columns="group"),
+        groups=tuple(names[: len(sizes)]) if several else (),
+        reference=names[len(sizes) - 1] if several else "",
+        options={
+            "causes": {
+                "censored": ["none"],
+                "interest": [CAUSES[0]],
+                "competing": list(CAUSES[1:]),
+            }
+        },
+        time_unit="months",
+    )
+    settings = {
+        "estimator": "aalen-johansen",
+        "variance": "aalen",
+        "interval": "log-log",
+        "strata": "as_declared",
+        "conf_level": 0.95,
+    }
+    tables = {
+        name: frame.to_dict(orient="list")
+        for name, frame in competing_risks.figure_data(sample, settings).items()
+    }
+    shown = list(dict.fromkeys(tables["incidence"]["group"]))
+    said = "n = 12, 8 events; 23.1% (95% CI, 3.2 to 60.1) by 24 months"
+    return incidence.Competing(
+        title="",
+        time_unit="months",
+        kind=kind,
+        tables=tables,
+        causes=CAUSES,
+        groups=shown,
+        said={g: f"{g or 'All patients'}: {said}" for g in shown},
+        remarks=["Gray: p = 0.04; printed p = 0.03 (K17)"],
         printed=[(shown[0], 12.0, 0.5, "50 % (K2)")],
     )
 
@@ -303,6 +359,15 @@ CASES = {
     "three patients": lambda s: kaplan_meier.draw(s, survival([3, 3])),
     "all censored": lambda s: kaplan_meier.draw(s, survival([10, 8], censored=1.1)),
     "rebuilt": lambda s: kaplan_meier.draw(s, survival([40], kind="reconstructed")),
+    "competing": lambda s: incidence.draw(s, competing([30])),
+    "competing of three": lambda s: incidence.draw(s, competing([40, 30, 9])),
+    "competing of few": lambda s: incidence.draw(s, competing([3, 3])),
+    "competing, all censored": lambda s: incidence.draw(
+        s, competing([5, 4], shares=(1, 0, 0, 0))
+    ),
+    "competing, rebuilt": lambda s: incidence.draw(
+        s, competing([20], kind="reconstructed")
+    ),
     "19 scenarios": lambda s: forest.draw(s, scenarios()),
     "19 p-values": lambda s: forest.draw(s, scenarios(scale="p")),
     "simulated forest": lambda s: forest.draw(s, scenarios(2, kind="simulated")),
@@ -398,6 +463,37 @@ def test_png_has_the_width_asked_for():
     image = Image.open(io.BytesIO(png))
     assert image.width == pytest.approx(85 / 25.4 * LOOKS["dpi"], abs=1)
     assert image.info["dpi"][0] == pytest.approx(LOOKS["dpi"], abs=0.1)
+
+
+def test_drawn_incidences_are_the_tables():
+    panel = competing([12, 9])
+    with Look.of(LOOKS).applied():
+        sheet = Sheet(Look.of(LOOKS))
+        incidence.draw(sheet, panel)
+        axes = sheet.figure().axes
+    table = panel.tables["incidence"]
+    for element, column in (
+        ("step", "incidence"),
+        ("1 - Kaplan-Meier", "one_minus_km"),
+    ):
+        told = [
+            (r["panel"], r["series"], r["x"], r["y"])
+            for r in sheet.drawn
+            if r["element"] == element
+        ]
+        held = zip(
+            table["cause"], table["group"], table["time"], table[column], strict=True
+        )
+        assert sorted(told) == sorted(held)
+    # The naive curve of the first group is drawn as recorded.
+    naive = axes[0].lines[0]
+    first = [
+        r
+        for r in sheet.drawn
+        if (r["element"], r["panel"], r["series"])
+        == ("1 - Kaplan-Meier", CAUSES[0], panel.groups[0])
+    ]
+    assert [100 * r["y"] for r in first] == pytest.approx(list(naive.get_ydata()))
 
 
 def test_drawn_rows_are_the_curve():

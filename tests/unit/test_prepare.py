@@ -115,3 +115,36 @@ def test_exact_on_takes_covariates_only(tmp_path):
         analysis(tmp_path, MATCHED)
     made = analysis(tmp_path / "right", MATCHED.replace("[sex]", "[age]"))
     assert made["options"] == {"exact_on": ["age"]}
+
+
+COMPETING = """\
+  loss:
+    method: competing_risks
+    dataset: patients
+    endpoint: Relapse
+    columns: {time: months, cause: died, group: arm}
+    groups: [T, S]
+    causes: {censored: ["0"], interest: ["1"]}
+"""
+
+
+def test_causes_are_declared_with_their_words(tmp_path):
+    made = analysis(tmp_path, COMPETING)
+    causes = made["options"]["causes"]
+    assert (causes["censored"], causes["interest"]) == (["0"], ["1"])
+    assert set(made["samples"][0]["columns"]["cause"]) <= {"0", "1"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('    causes: {censored: ["0"], interest: ["1"]}\n', "", "needs 'causes'"),
+        ('censored: ["0"], ', "", r"row 2, column 'died': a cause that the analysis"),
+        ('censored: ["0"]', 'censored: ["0", "1"]', "a cause is declared twice"),
+        ('interest: ["1"]', 'interest: ["2"]', "an unknown name"),
+    ],
+)
+def test_causes_that_do_not_fit_the_rows(tmp_path, old, new, says):
+    assert old in COMPETING
+    with pytest.raises(InputError, match=says):
+        analysis(tmp_path, COMPETING.replace(old, new))

@@ -27,7 +27,10 @@ CONVENTION = "convention"
 HEADLINE = frozenset(
     {
         "hazard_ratio",
+        "subdistribution_hazard_ratio",
         "log_rank",
+        "incidence_test",
+        "cumulative_incidence",
         "median_survival",
         "restricted_mean_difference",
         "survival_difference",

@@ -56,6 +56,16 @@ METHODS = {
         "few events it is pulled away from 1; where one group has none, or fails first "
         "throughout, only a penalised estimate is finite."
     ),
+    "competing_risks": (
+        "The cumulative incidence estimates the share of patients who have had the "
+        "event by each time, when other events can prevent it. One minus Kaplan-Meier, "
+        "which takes those other events for censorings, answers what would be if they "
+        "could not happen; it overstates the risk, the more so the more often they "
+        "happen, and over all causes it can add up to more than 100%. The test and the "
+        "subdistribution hazard ratio compare incidences: a treatment can lower one "
+        "by causing more of the competing events, which the cause-specific hazard "
+        "ratio tells apart."
+    ),
     "wilcoxon": (
         "The difference is the Hodges-Lehmann estimate (the median of the pairwise "
         "means of changes, or of all differences between two groups) or, where a t "

@@ -103,7 +103,11 @@ def results_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
             [
                 analyses.get(row["analysis"], {}).get("label", row["analysis"]),
                 row["endpoint"],
-                name_of(row["statistic"]) + (f", {row['term']}" if row["term"] else ""),
+                ", ".join(
+                    part
+                    for part in (name_of(row["statistic"]), row["cause"], row["term"])
+                    if part
+                ),
                 _against(row),
                 f"{row['timepoint']} {row['time_unit']}".strip()
                 if row["timepoint"]
@@ -160,7 +164,13 @@ def sensitivity_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
 
 #: Statistics of sensitivity.csv, which has no unit column, that are shares.
 _SHARES = frozenset(
-    {"proportion", "risk_difference", "survival_difference", "survival_probability"}
+    {
+        "proportion",
+        "risk_difference",
+        "survival_difference",
+        "survival_probability",
+        "cumulative_incidence",
+    }
 )
 
 

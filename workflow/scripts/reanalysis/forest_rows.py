@@ -39,6 +39,13 @@ SHOWN: dict[str, tuple[tuple[str, ...], ...]] = {
         ("median_difference", "mean_difference", "test"),
         ("relative_effect",),
     ),
+    "competing_risks": (
+        ("cumulative_incidence",),
+        ("subdistribution_hazard_ratio",),
+        ("hazard_ratio",),
+        ("incidence_test",),
+        ("median_survival",),
+    ),
     "tables": (
         ("odds_ratio",),
         ("risk_ratio",),
@@ -105,6 +112,8 @@ NAMES = {
     "log_rank": "Log-rank test",
     "hazard_ratio": "Hazard ratio",
     "proportional_hazards": "Test of proportional hazards",
+    "subdistribution_hazard_ratio": "Subdistribution hazard ratio",
+    "incidence_test": "Test of incidences",
     "odds_ratio": "Odds ratio",
     "risk_ratio": "Risk ratio",
     "rate_ratio": "Rate ratio",

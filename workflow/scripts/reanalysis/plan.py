@@ -24,6 +24,7 @@ METHODS = (
     "fixed_time",
     "restricted_mean",
     "cox",
+    "competing_risks",
     "wilcoxon",
     "tables",
     "proportions",
@@ -46,6 +47,7 @@ _MODEL = ("", "_likelihood", "_residuals")
 FIGURES = {
     "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
     "matching": {"individual": _DATA, "reconstructed": _DATA},
+    "competing_risks": {"individual": _DATA, "reconstructed": _DATA},
     "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
     "design": {"summary": _SCENARIOS},
     "cox": {"individual": _MODEL, "reconstructed": _MODEL, "summary": _SCENARIOS},

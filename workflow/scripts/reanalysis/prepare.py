@@ -27,6 +27,7 @@ REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "cox": tuple(
         (*roles, effect) for roles in _SURVIVAL for effect in ("group", "covariate")
     ),
+    "competing_risks": (("time", "cause"),),
     "wilcoxon": (
         ("before", "after"),
         ("id", "visit", "value"),
@@ -93,6 +94,7 @@ def prepare_analysis(
         in {
             "times",
             "tau",
+            "causes",
             "baseline",
             "change_at",
             "per",
@@ -145,6 +147,8 @@ def prepare_analysis(
     columns[_ROW] = list(map(float, range(table.rows)))
     columns = {c: _chosen(values, keep) for c, values in columns.items()}
     lost = _chosen(table.lost, keep)
+    if declared["method"] == "competing_risks":
+        options["causes"] = _causes(declared, table, columns, where, at)
     if table.rows and not any(keep):
         raise InputError(
             "no row of the table is selected",
@@ -224,6 +228,53 @@ def _roles(declared: Mapping, columns: Columns) -> dict[str, list[str]]:
     return roles
 
 
+def _causes(
+    declared: Mapping, table: Dataset, columns: Columns, where: str, at: str
+) -> dict[str, object]:
+    """Return the declared codes of causes with the words the study has for them.
+
+    Every code stands in one list, and every row has one of them.
+    """
+    column = declared["columns"]["cause"]
+    causes = declared.get("causes")
+    if not causes:
+        raise InputError(
+            "competing_risks needs 'causes'",
+            file=where,
+            column=at,
+            expected="lists of codes: censored, interest and competing",
+        )
+    listed = [str(code) for codes in causes.values() for code in codes]
+    for code in listed:
+        if listed.count(code) > 1:
+            raise InputError(
+                "a cause is declared twice",
+                file=where,
+                column=f"{at}.causes",
+                value=code,
+                expected="each code in one list",
+            )
+    coding = table.declared["columns"].get(column, {}).get("coding", {})
+    for code in listed if coding else ():
+        expect_known(code, coding, where, f"{at}.causes")
+    for row, code in zip(columns[_ROW], _labels(columns[column]), strict=True):
+        if code is not None and code not in listed:
+            raise InputError(
+                "a cause that the analysis does not declare",
+                file=table.file,
+                row=int(row) + 2,
+                column=column,
+                value=code,
+                expected=f"one of {', '.join(listed)}, or a further code in "
+                f"{at}.causes of {where}",
+            )
+    labels = coding if isinstance(coding, Mapping) else {}
+    return {
+        **{key: [str(code) for code in codes] for key, codes in causes.items()},
+        "labels": {str(code): str(label) for code, label in labels.items()},
+    }
+
+
 def _sample(
     declared: Mapping,
     table: Dataset,
@@ -290,7 +341,7 @@ def _sample(
             for whole, label in zip(complete, _labels(by_role["group"]), strict=True)
         ]
     dropped = len(complete) - sum(complete)
-    for role in ("group", "id", "pair", "stratum", "cluster", "visit"):
+    for role in ("group", "id", "pair", "stratum", "cluster", "visit", "cause"):
         if role in by_role:
             by_role[role] = _labels(by_role[role])
     if kind == "summary":

@@ -192,6 +192,7 @@ class _Drawing:
             mark = sheet.y
             for key, draw in (
                 ("curve", self._survival),
+                ("incidence", self._incidence),
                 ("pairs", self._pairs),
                 ("visits", self._visits),
                 ("courses", self._courses),
@@ -386,6 +387,87 @@ class _Drawing:
         )
         kind, _, scale = next(named, "").partition(", ")
         return f"simultaneous {kind or 'band'}" + (f" ({scale} scale)" if scale else "")
+
+    def _incidence(
+        self, sheet: Sheet, tables: Mapping, sample: Mapping, endpoint: str, title: str
+    ) -> str:
+        from reanalysis.figures import incidence
+
+        table = tables["incidence"]
+        groups = list(dict.fromkeys(str(g) for g in table["group"]))
+        causes = list(dict.fromkeys(str(c) for c in table["cause"]))
+        rows = [
+            r
+            for r in self.primary
+            if r["endpoint"] in (endpoint, self._endpoint) and r["cause"] == causes[0]
+        ]
+        own = [p for p in self.printed if p.place[0] in (endpoint, self._endpoint)]
+        incidences = [r for r in rows if r["statistic"] == "cumulative_incidence"]
+        self.shown += [
+            r
+            for r in rows
+            if r["statistic"] in ("cumulative_incidence", "median_survival")
+            and r["group"] in groups
+        ]
+        # The overall test, or that of the two groups.
+        tests = [
+            r
+            for r in rows
+            if r["statistic"] == "incidence_test" and not math.isnan(r["p_value"])
+        ]
+        overall = [r for r in tests if not r["reference"]] or tests
+        self.shown += overall[:1]
+        remarks = [
+            _tested(
+                r,
+                [
+                    p
+                    for p in own
+                    if p.place[1] == "incidence_test" and p.field == "p_value"
+                ]
+                if number == 0
+                else [],
+            )
+            for number, r in enumerate(overall)
+            if r["group"] == overall[0]["group"]
+        ]
+        incidence.draw(
+            sheet,
+            incidence.Competing(
+                title=title,
+                time_unit=sample["time_unit"],
+                kind=self.analysis["kind"],
+                tables=tables,
+                causes=causes,
+                groups=groups,
+                said={g: _incidence_said(g, incidences, rows) for g in groups},
+                remarks=remarks,
+                printed=[
+                    (p.place[2], float(p.place[5]), p.value, f"{p.text} ({p.claim_id})")
+                    for p in own
+                    if p.place[1] == "cumulative_incidence"
+                    and p.field == "estimate"
+                    and _is_number(p.place[5])
+                    and math.isfinite(p.value)
+                    and p.place[2] in groups
+                ],
+            ),
+        )
+        seen = "hatched" if self.analysis["kind"] != "individual" else "shaded"
+        said = (
+            f"Cumulative incidence of each cause; {seen}: pointwise limits; thin "
+            "dashes in the same colour: 1 minus Kaplan-Meier, which censors the other "
+            "causes and so lies above the share of patients who had the event. The "
+            "vertical scales of the panels differ. The table counts patients at risk "
+            "at each time, and events of interest, competing events and censorings "
+            "before it."
+        )
+        if len(groups) <= incidence.MOST_STACKS:
+            said += (
+                " Below, the causes are stacked: what is left white had no event; a "
+                "hatched end is beyond the last follow-up."
+            )
+        return said
 
     @property
     def _endpoint(self) -> str:
@@ -955,6 +1037,24 @@ def _mean_said(group: str, means: Rows) -> str:
     if not math.isnan(row["conf_low"]):
         ends = (row["conf_low"], row["conf_high"], row["conf_level"])
         text += f" ({journal_interval(*ends, statistic='rate_ratio')})"
+
+
+def _incidence_said(group: str, incidences: Rows, rows: Rows) -> str:
+    """Say how many had the event of interest, and the incidence last asked for."""
+    own = [
+        r for r in incidences if r["group"] == group and not math.isnan(r["estimate"])
+    ]
+    count = next(
+        (r for r in rows if r["group"] == group and not math.isnan(r["n"])), None
+    )
+    text = group or "All patients"
+    if count is not None:
+        text += f": n = {count['n']:.0f}, {count['events']:.0f} events"
+    if own:
+        row = own[-1]
+        unit = f" {row['time_unit']}" if row["time_unit"] else ""
+        shown = estimate_text(row).replace("(", f"({100 * row['conf_level']:g}% CI, ")
+        text += f"; {shown} by {float(row['timepoint']):g}{unit}"
     return text
 
 

@@ -520,7 +520,11 @@ def _headline(text: str) -> str:
 
 
 def _method(name: str) -> str:
-    names = {"kaplan_meier": "Kaplan-Meier", "cox": "Cox model"}
+    names = {
+        "kaplan_meier": "Kaplan-Meier",
+        "cox": "Cox model",
+        "competing_risks": "Competing risks",
+    }
     return names.get(name, _words(name))
 
 

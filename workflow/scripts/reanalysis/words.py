@@ -15,6 +15,7 @@ RATIOS = frozenset(
         "survival_ratio",
         "restricted_mean_ratio",
         "time_lost_ratio",
+        "subdistribution_hazard_ratio",
         "ratio",
     }
 )
@@ -71,7 +72,8 @@ def meaning(printed: str, field: str) -> str | None:
 def holds(claimed: str, value: float, statistic: str, alpha: float = 0.05) -> bool:
     """Tell whether a recomputed number bears out what the words claim."""
     neutral = 1.0 if statistic in RATIOS else 0.0
-    longer = value < neutral if statistic == "hazard_ratio" else value > neutral
+    hazards = statistic.endswith("hazard_ratio")
+    longer = value < neutral if hazards else value > neutral
     return {
         "significant": value < alpha,
         "not significant": value >= alpha,

@@ -41,7 +41,7 @@ PATIENTS = frozenset({"proportions", "tables"})
 _NO_PATIENTS = ("pair", "episode", "infusion", "dose", "cohort", "visit")
 #: Endpoints whose percentage may be the estimate of a curve.
 _KAPLAN_MEIER = re.compile(r"surviv|free|cumulative|incidence", re.I)
-_NO_SHARES = frozenset({"kaplan_meier", "rates", "arithmetic"})
+_NO_SHARES = frozenset({"kaplan_meier", "competing_risks", "rates", "arithmetic"})
 
 
 def shares(report: Report) -> Iterator[Check]:
