@@ -742,7 +742,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--parts", default=",".join(bulk.PARTS))
     arguments = parser.parse_args()
-    modules = bulk.installed(arguments.parts.split(","))
+    modules = bulk.modules(arguments.parts.split(","))
     print("parts:", ", ".join(m.__name__.rsplit(".", 1)[1] for m in modules))
     data = Data()
     if arguments.reports:
