@@ -313,17 +313,26 @@ def test_the_place_of_a_ratio_in_its_interval():
     )
     assert "it is the geometric middle" in one.reason
     (one, *_) = found(
-        study(*_hazard_ratio("1.10", "0.63", "1.37")), "estimate in its interval"
+        study(*_hazard_ratio("0.96", "0.63", "1.37")), "estimate in its interval"
     )
     assert (one.outcome, "profile" in one.reason) == ("attainable", True)
+    # log(1.37/1.10) = 0.22 against log(1.10/0.63) = 0.56: no likelihood is so skew.
+    (one, *_) = found(
+        study(*_hazard_ratio("1.10", "0.63", "1.37")), "estimate in its interval"
+    )
+    assert (one.outcome, one.details["fits"]) == ("", False)
+    assert "neither Wald nor profile limits" in one.reason
 
 
 def test_p_against_interval_names_the_one_sided_p():
     # R: z <- log(.5) / ((log(.9) - log(.278)) / 3.919928) = -2.31286; 2 * pnorm(z) = 0.02073
+    # Other tests of the same data can give a p of 0.0015 to 0.093.
     for p, fits, one_sided in (
         ("0.02", True, False),
-        ("0.01", False, True),
+        ("0.01", True, True),
+        ("0.05", True, False),
         ("0.3", False, False),
+        ("0.0010", False, False),
     ):
         claims = [
             *_hazard_ratio("0.50", "0.278", "0.900", group="A", reference="B"),
@@ -331,8 +340,9 @@ def test_p_against_interval_names_the_one_sided_p():
         ]
         (one,) = found(study(*claims, method="cox"), "p against interval")
         assert one.details["fits"] is fits
-        assert one.outcome == ("attainable" if fits else "")
+        assert one.outcome == ("attainable" if p == "0.02" else "")
         assert one.details.get("one_sided", False) is one_sided
+        assert ("one-sided" in one.reason) is (p != "0.02")
 
 
 def _floor(test, high="1.37"):

@@ -22,6 +22,7 @@ from reanalysis.consistency.reading import (
     named,
     p_item,
     plain,
+    says_one_sided,
 )
 
 _EFFECTS = frozenset({"odds_ratio", "risk_difference", "risk_ratio"})
@@ -58,6 +59,13 @@ def two_by_two(report: Report) -> Iterator[Check]:
             reason = (
                 f"{of}: {named(claim)} is the two-sided p of {len(two)} of the "
                 f"{len(_tests())} tests tried, {'; '.join(two)}."
+            )
+            yield finding(claim, name, "attainable", reason, **numbers)
+            continue
+        if one and says_one_sided(report, claim):
+            reason = (
+                f"{of}: {named(claim)} is the p, one-sided as printed, of "
+                f"{'; '.join(one)}."
             )
             yield finding(claim, name, "attainable", reason, **numbers)
             continue
@@ -167,7 +175,7 @@ def means(report: Report) -> Iterator[Check]:
         one = [
             test
             for test, (low, high) in ranges.items()
-            if printed.fit(low / 2, high / 2)
+            if printed.fit(low / 2, high / 2) or printed.fit(1 - high / 2, 1 - low / 2)
         ]
         shown = "; ".join(
             f"{test} {low:.3g} to {high:.3g}" for test, (low, high) in ranges.items()
@@ -179,6 +187,12 @@ def means(report: Report) -> Iterator[Check]:
         numbers = {test: list(ends) for test, ends in ranges.items()}
         if two:
             reason = f"{worked}. {named(claim)} fits {' and '.join(two)}."
+            yield finding(claim, name, "attainable", reason, **numbers)
+        elif one and says_one_sided(report, claim):
+            reason = (
+                f"{worked}. {named(claim)} is half of it or the rest to 1, one-sided "
+                f"as printed ({' and '.join(one)})."
+            )
             yield finding(claim, name, "attainable", reason, **numbers)
         else:
             side = (
@@ -279,7 +293,9 @@ def statistic_and_p(report: Report) -> Iterator[Check]:
                     yield finding(one, name, "attainable", reason, **numbers)
             elif printed.fit(low / 2, high / 2):
                 reason = f"{worked}; {named(p_claim)} is half of it, a one-sided p."
-                yield finding(p_claim, name, "", reason, fits=False, **numbers)
+                said = says_one_sided(report, p_claim)
+                outcome = "attainable" if said else ""
+                yield finding(p_claim, name, outcome, reason, fits=said, **numbers)
             elif claim["test"] and claim["test"] == p_claim["test"]:
                 reason = f"{worked}, not {named(p_claim)}, two-sided or one-sided."
                 yield from contradiction(both, name, reason, **numbers)

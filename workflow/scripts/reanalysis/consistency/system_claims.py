@@ -382,7 +382,8 @@ def told(report: Report, finding: Finding) -> list[Check]:
             if name.startswith(_POPULATION) or name in clashing:
                 continue
             clashing.add(name)
-            checks.append(_check(name, outcome, reason, details))
+            needs = {"fits": False, "readings": list(conflict.readings)}
+            checks.append(_check(name, outcome, reason, details | needs))
     if finding.state == "undecided":
         text = "Whether all numbers printed about this comparison can hold together "
         text += "could not be decided within the time allowed."
