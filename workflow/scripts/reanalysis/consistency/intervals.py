@@ -77,7 +77,7 @@ def estimate_and_limits(report: Report) -> Iterator[Check]:
             yield from contradiction([estimate.claim, limit], name, reason)
             continue
         where = _place(estimate, low, high)
-        if _no_cox_limits(estimate, low, high):
+        if _no_cox_limits(report, estimate, low, high):
             reason = (
                 f"The estimate lies in its interval, but {named(*every)} are so far "
                 "from even on the log scale that they can be neither Wald nor profile "
@@ -101,15 +101,19 @@ def _outside_even_cut(estimate: Item, low: Item, high: Item) -> bool:
 
 
 def _cox_tests(
-    estimate: Item | None, low: Item, high: Item
+    report: Report, estimate: Item | None, low: Item, high: Item
 ) -> tuple[float, float] | None:
     """Return the least and greatest |z| of a Cox model with these numbers."""
+    claim = low.claim
+    found = [_events(report, claim, claim[who]) for who in ("group", "reference")]
+    events = tuple(pair[0] for pair in found if pair)
     ends = [
         tuple(math.log(bound) for bound in one.widest) if one is not None else None
         for one in (estimate, low, high)
     ]
     z = normal_quantile(float(low.claim["conf_level"] or 0.95))
-    return likelihood_bounds.tests_of_cox(*ends, z)  # type: ignore[arg-type]
+    known = events if len(events) == 2 else None
+    return likelihood_bounds.z_of_cox(*ends, z, known)  # type: ignore[arg-type]
 
 
 def _positive(*numbers: Item | None) -> bool:
@@ -119,11 +123,11 @@ def _positive(*numbers: Item | None) -> bool:
     )
 
 
-def _no_cox_limits(estimate: Item, low: Item, high: Item) -> bool:
+def _no_cox_limits(report: Report, estimate: Item, low: Item, high: Item) -> bool:
     return (
         estimate.claim["statistic"] == "hazard_ratio"
         and _positive(estimate, low, high)
-        and _cox_tests(estimate, low, high) is None
+        and _cox_tests(report, estimate, low, high) is None
     )
 
 
@@ -280,7 +284,7 @@ def p_and_interval(report: Report) -> Iterator[Check]:
                 worked += f", not {named(claim)}, two-sided or one-sided{other}"
             cox = None
             if statistic == "hazard_ratio" and _positive(estimate, low, high):
-                cox = _cox_tests(estimate, low, high)
+                cox = _cox_tests(report, estimate, low, high)
             if cox is not None:
                 ends = likelihood_bounds.two_sided(cox)
                 end, fits = _other_tests(printed, ends, said)
