@@ -38,7 +38,14 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "benchmarks")]
 import consistency_oracle as oracle  # noqa: E402
 from consistency_oracle import NAMES, TABLE_EFFECTS, TABLE_TESTS  # noqa: E402
 
-from reanalysis.consistency import bulk, fingerprint  # noqa: E402
+from reanalysis.consistency import bulk  # noqa: E402
+from reanalysis.consistency.fingerprint_axes import BASE  # noqa: E402
+from reanalysis.consistency.fingerprint_sweep import (  # noqa: E402
+    EXCHANGED,
+    ONE_SIDED,
+    UNIT,
+    sweep,
+)
 from reanalysis.means import two_sample_t  # noqa: E402
 from reanalysis.results import Estimate  # noqa: E402
 from reanalysis.rounding import interval, round_half_up  # noqa: E402
@@ -113,7 +120,7 @@ def sample_of(rows: pd.DataFrame, unit: str = "", **options: object) -> Sample:
 
 
 def estimate(method: str, sample: Sample, **settings: object) -> list[Estimate]:
-    base = {**fingerprint.BASE[method], "conf_level": 0.95, "seed": 1}
+    base = {**BASE[method], "conf_level": 0.95, "seed": 1}
     return import_module(f"reanalysis.methods.{method}").estimate(
         sample, {**base, **settings}
     )
@@ -534,13 +541,17 @@ def departures(arguments: argparse.Namespace, data: Data) -> None:
     spent, done = 0.0, 0
     while done < arguments.departures:
         kind = rnd.choice(
-            (fingerprint.ONE_SIDED, fingerprint.EXCHANGED, fingerprint.UNIT)
+            (
+                ONE_SIDED,
+                EXCHANGED,
+                UNIT,
+            )
         )
         n = rnd.choice(SIZES)
         method = rnd.choice(("cox", "tables", "wilcoxon", "log_rank"))
-        if kind == fingerprint.UNIT:
+        if kind == UNIT:
             method = "kaplan_meier"
-        if kind == fingerprint.EXCHANGED:
+        if kind == EXCHANGED:
             method = rnd.choice(("cox", "tables", "wilcoxon"))
         made = departing(kind, method, data, n, rng, rnd)
         if made is None:
@@ -548,9 +559,7 @@ def departures(arguments: argparse.Namespace, data: Data) -> None:
         sample, claims = made
         done += 1
         began = time.perf_counter()
-        found = fingerprint.sweep(
-            sample, method, claims, _settings(method), unit=sample.unit
-        )
+        found = sweep(sample, method, claims, _settings(method), unit=sample.unit)
         spent += time.perf_counter() - began
         identified = not any(_plain(sample, method, c) for c in claims)
         named = found.departures is not None and found.departures == {kind}
@@ -567,7 +576,7 @@ def departures(arguments: argparse.Namespace, data: Data) -> None:
 
 
 def _settings(method: str) -> dict[str, object]:
-    return {**fingerprint.BASE[method], "conf_level": 0.95, "seed": 1}
+    return {**BASE[method], "conf_level": 0.95, "seed": 1}
 
 
 def departing(
@@ -598,17 +607,17 @@ def departing(
     names = load_schema("conventions")[method]
     plain = [v["settings"] for v in names.values() if not _one_sided(v["settings"])]
     settings = dict(rnd.choice(plain))
-    if kind == fingerprint.ONE_SIDED:
+    if kind == ONE_SIDED:
         settings["alternative"] = (
             "one-sided" if method == "log_rank" else rnd.choice(("less", "greater"))
         )
     given = sample
-    if kind == fingerprint.EXCHANGED:
+    if kind == EXCHANGED:
         swap = {"1": "0", "0": "1"}
         given = sample_of(rows.assign(group=rows["group"].map(swap)), unit)
     found = estimate(method, given, **settings)
     digits = rnd.choice((2, 3, 4))
-    if kind == fingerprint.ONE_SIDED:
+    if kind == ONE_SIDED:
         row = next((r for r in found if r.test and r.group == "1"), None)
         if row is None or not usable(row.p_value) or row.p_value < 10.0**-digits:
             return None
@@ -617,7 +626,7 @@ def departing(
     row = next((r for r in found if r.statistic == statistic and r.group == "1"), None)
     if row is None or not usable(row.estimate):
         return None
-    if kind == fingerprint.UNIT:
+    if kind == UNIT:
         other = rnd.choice([u for u in DAYS if u != unit])
         # The number is in the unit of the data, another unit stands beside it.
         text = shown(row.estimate * DAYS[unit] / DAYS[other], rnd.choice((1, 2)), rnd)

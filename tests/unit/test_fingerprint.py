@@ -10,15 +10,13 @@ import pytest
 
 from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.consistency import bulk
-from reanalysis.consistency.fingerprint import (
-    BASE,
-    COPIED,
+from reanalysis.consistency.fingerprint import COPIED, JOINT, checks
+from reanalysis.consistency.fingerprint_axes import BASE
+from reanalysis.consistency.fingerprint_sweep import (
     EXCHANGED,
-    JOINT,
     ONE_SIDED,
     UNIT,
     Fingerprint,
-    checks,
     sweep,
 )
 from reanalysis.errors import InputError

@@ -14,7 +14,7 @@ import pytest
 from scipy.special import ndtri
 
 from reanalysis.consistency import likelihood_bounds as bounds
-from reanalysis.consistency.fingerprint import BASE
+from reanalysis.consistency.fingerprint_axes import BASE
 from reanalysis.methods.cox import estimate
 from reanalysis.sample import Sample
 
