@@ -453,7 +453,7 @@ def calibrate(arguments: argparse.Namespace, data: Data, modules: list) -> None:
     rnd, rng = random.Random(arguments.seed), np.random.default_rng(arguments.seed)
     stream = reports(data, rng, rnd, arguments.kinds.split(","))
     correct = [next(stream) for _ in range(arguments.reports)]
-    began, false, cells = time.perf_counter(), [], 0
+    began, false, cells, done = time.perf_counter(), [], 0, 0
     remarked, looked = Counter(), Counter()
     for batch in in_batches(correct):
         plain = [report for _, _, report, _ in batch]
@@ -462,6 +462,10 @@ def calibrate(arguments: argparse.Namespace, data: Data, modules: list) -> None:
             looked.update((kind, name) for name in one.looked)
             remarked.update((kind, name) for name in one.remarks)
             false += [(kind, report, name, why) for name, why in one.proofs.items()]
+        done += len(batch)
+        if done % 500 == 0:
+            wrongly = len({id(report) for _, report, _, _ in false})
+            print(f"{done} correct reports, {wrongly} impossible", file=sys.stderr)
     spent = time.perf_counter() - began
     wrongly = len({id(report) for _, report, _, _ in false})
     print(f"correct reports           {len(correct)} ({cells} printed numbers)")
@@ -540,13 +544,7 @@ def departures(arguments: argparse.Namespace, data: Data) -> None:
     tally: dict[str, Counter] = defaultdict(Counter)
     spent, done = 0.0, 0
     while done < arguments.departures:
-        kind = rnd.choice(
-            (
-                ONE_SIDED,
-                EXCHANGED,
-                UNIT,
-            )
-        )
+        kind = rnd.choice((ONE_SIDED, EXCHANGED, UNIT))
         n = rnd.choice(SIZES)
         method = rnd.choice(("cox", "tables", "wilcoxon", "log_rank"))
         if kind == UNIT:
