@@ -345,9 +345,9 @@ def test_p_against_interval_names_the_one_sided_p():
         assert ("one-sided" in one.reason) is (p != "0.02")
 
 
-def _floor(test, high="1.37"):
+def _floor(test, high="1.37", low="0.80"):
     claims = [
-        *_hazard_ratio("0.93", "0.80", high, group="A", reference="B"),
+        *_hazard_ratio("0.93", low, high, group="A", reference="B"),
         claim("d1", "observed_events", "5", group="A"),
         claim("d0", "observed_events", "5", group="B"),
     ]
@@ -363,6 +363,11 @@ def test_the_floor_of_a_standard_error_holds_for_plain_cox_models_only():
     assert {one.outcome for one in _floor("Cox, robust variance")} == {""}
     assert {one.outcome for one in _floor("")} == {""}
     assert {one.outcome for one in _floor("Cox model", "12.5")} == {"attainable"}
+    # log(2.79/0.31)/2 = 1.10, a Wald error of 0.56; but the profile likelihood needs an
+    # information of 1.92/(e^1.1 - 2.1) = 2.12 at least, and 5 x 5/10 = 2.5 is there.
+    here = _floor("Cox model", "2.79", low="0.31")
+    assert {(one.outcome, one.details["fits"]) for one in here} == {("", True)}
+    assert "profile" in here[0].reason
 
 
 @pytest.mark.parametrize(
