@@ -149,7 +149,7 @@ def _is_paired(report: Report, claim: Mapping) -> bool:
         {"before", "after"} <= columns
         or columns & {"pair", "visit"}
         or re.search(r"mc\s?nemar|matched|paired(?!\s+comparison)", str(stated), re.I)
-    ) and not re.search(r"unpaired", str(stated), re.I)
+    ) and not re.search(r"unpaired|unmatched", str(stated), re.I)
 
 
 def _mcnemar(
