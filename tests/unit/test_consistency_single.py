@@ -8,7 +8,7 @@ import math
 import pytest
 
 from reanalysis.claims import CLAIM_COLUMNS
-from reanalysis.consistency import integers, p_values
+from reanalysis.consistency import integers, p_of_means
 from reanalysis.consistency.counts import counts_that_fit
 from reanalysis.consistency.reading import Report, item, time_point
 from reanalysis.consistency.single import checks
@@ -313,17 +313,26 @@ def test_the_place_of_a_ratio_in_its_interval():
     )
     assert "it is the geometric middle" in one.reason
     (one, *_) = found(
-        study(*_hazard_ratio("1.10", "0.63", "1.37")), "estimate in its interval"
+        study(*_hazard_ratio("0.96", "0.63", "1.37")), "estimate in its interval"
     )
     assert (one.outcome, "profile" in one.reason) == ("attainable", True)
+    # log(1.37/1.10) = 0.22 against log(1.10/0.63) = 0.56: no likelihood is so skew.
+    (one, *_) = found(
+        study(*_hazard_ratio("1.10", "0.63", "1.37")), "estimate in its interval"
+    )
+    assert (one.outcome, one.details["fits"]) == ("", False)
+    assert "neither Wald nor profile limits" in one.reason
 
 
 def test_p_against_interval_names_the_one_sided_p():
     # R: z <- log(.5) / ((log(.9) - log(.278)) / 3.919928) = -2.31286; 2 * pnorm(z) = 0.02073
+    # Other tests of the same data can give a p of 0.0015 to 0.093.
     for p, fits, one_sided in (
         ("0.02", True, False),
-        ("0.01", False, True),
+        ("0.01", True, True),
+        ("0.05", True, False),
         ("0.3", False, False),
+        ("0.0010", False, False),
     ):
         claims = [
             *_hazard_ratio("0.50", "0.278", "0.900", group="A", reference="B"),
@@ -331,13 +340,14 @@ def test_p_against_interval_names_the_one_sided_p():
         ]
         (one,) = found(study(*claims, method="cox"), "p against interval")
         assert one.details["fits"] is fits
-        assert one.outcome == ("attainable" if fits else "")
+        assert one.outcome == ("attainable" if p == "0.02" else "")
         assert one.details.get("one_sided", False) is one_sided
+        assert ("one-sided" in one.reason) is (p != "0.02")
 
 
-def _floor(test, high="1.37"):
+def _floor(test, high="1.37", low="0.80"):
     claims = [
-        *_hazard_ratio("0.93", "0.80", high, group="A", reference="B"),
+        *_hazard_ratio("0.93", low, high, group="A", reference="B"),
         claim("d1", "observed_events", "5", group="A"),
         claim("d0", "observed_events", "5", group="B"),
     ]
@@ -353,6 +363,11 @@ def test_the_floor_of_a_standard_error_holds_for_plain_cox_models_only():
     assert {one.outcome for one in _floor("Cox, robust variance")} == {""}
     assert {one.outcome for one in _floor("")} == {""}
     assert {one.outcome for one in _floor("Cox model", "12.5")} == {"attainable"}
+    # log(2.79/0.31)/2 = 1.10, a Wald error of 0.56; but the profile likelihood needs an
+    # information of 1.92/(e^1.1 - 2.1) = 2.12 at least, and 5 x 5/10 = 2.5 is there.
+    here = _floor("Cox model", "2.79", low="0.31")
+    assert {(one.outcome, one.details["fits"]) for one in here} == {("", True)}
+    assert "profile" in here[0].reason
 
 
 @pytest.mark.parametrize(
@@ -419,9 +434,110 @@ def test_p_of_a_table():
     assert _table("", relation="words", printed="significant").outcome == "attainable"
 
 
+def _paired_table(p, **cells):
+    claims = [
+        claim("k1", "count", "9", group="after"),
+        claim("n1", "n", "10", group="after"),
+        claim("k2", "count", "3", group="before"),
+        claim("n2", "n", "10", group="before"),
+        claim(
+            "p", "risk_difference", p, field="p_value", group="after",
+            reference="before", **cells,
+        ),
+    ]  # fmt: skip
+    return study(*claims, method="tables", groups=("after", "before"))
+
+
+@pytest.mark.parametrize(
+    ("p", "fits", "told"),
+    [
+        # R: 2 * pbinom(0, 6, 0.5) = 0.03125; mcnemar.test(matrix(c(3, 0, 6, 1), 2))
+        # corrected: p = 0.04123; uncorrected: pchisq(6, 1, lower = FALSE) = 0.01431.
+        ("0.031", True, "6:0 McNemar, exact"),
+        ("0.041", True, "6:0 McNemar, corrected"),
+        ("0.014", True, "6:0 McNemar (0.01431)"),
+        # One patient lost the event: 7 gained, R: 2 * pbinom(1, 8, 0.5) = 0.07031.
+        ("0.07", True, "7:1 McNemar, exact"),
+        ("0.021", False, "one-sided 6:0"),
+        ("0.3", False, "no number of patients"),
+    ],
+)
+def test_p_of_the_same_patients_twice(p, fits, told):
+    a_study = _paired_table(p, test="McNemar's chi-square test")
+    (one,) = found(a_study, "p from the paired counts")
+    assert (one.outcome, one.details["fits"]) == ("attainable" if fits else "", fits)
+    assert told in one.reason
+    # A test of two independent groups is no reading of it.
+    assert found(a_study, "p from the counts") == []
+
+
+def test_a_one_sided_p_that_says_so_agrees():
+    assert _table("0.00321", alternative="less").outcome == "attainable"
+    claims = _hazard_ratio("0.50", "0.278", "0.900", group="A", reference="B")
+    p = claim(
+        "p", "hazard_ratio", "0.01", field="p_value", group="A", reference="B",
+        alternative="one-sided",
+    )  # fmt: skip
+    (one,) = found(study(*claims, p, method="cox"), "p against interval")
+    assert one.outcome == "attainable"
+
+
+def _two_means(field, value, **cells):
+    claims = [
+        claim(f"{s}{g}", s, v, group=g)
+        for g, n, mean, sd in (("A", "23", "42.6", "19.0"), ("B", "30", "35.1", "17.4"))
+        for s, v in (("n", n), ("mean", mean), ("sd", sd))
+    ]
+    number = claim(
+        "x", "mean_difference", value, field=field, group="A", reference="B", **cells
+    )
+    return study(*claims, number, method="wilcoxon", groups=("A", "B"))
+
+
+def test_t_from_means_and_sds():
+    # R: Student t = 1.494474, Welch t = 1.476915.
+    for value, told in (("1.49", "Student"), ("-1.48", "Welch"), ("2.10", "not")):
+        a_study = _two_means("test_statistic", value, test="Student's t test")
+        (one,) = found(a_study, "t from means and SDs")
+        assert one.outcome == ("" if told == "not" else "attainable")
+        assert told in one.reason.replace("give a t", "")
+    wilcoxon = _two_means("test_statistic", "1.49", test="Wilcoxon")
+    assert found(wilcoxon, "t from means and SDs") == []
+
+
+def test_p_of_a_mean_change():
+    # R: 2 * pt(-2.4 / (3.1 / sqrt(12)), 11) = 0.02134
+    for p, fits in (("0.02", True), ("0.3", False)):
+        claims = [
+            claim("n", "n", "12", endpoint="change in score"),
+            claim("m", "mean", "2.4", endpoint="change in score"),
+            claim("s", "sd", "3.1", endpoint="change in score"),
+            claim("p", "mean", p, field="p_value", endpoint="change in score"),
+        ]
+        (one,) = found(study(*claims), "p from mean change and SD")
+        assert one.details["fits"] is fits
+        assert one.details["p_low"] < 0.02134 < one.details["p_high"]
+
+
+def test_an_odds_ratio_may_be_the_conditional_one():
+    # 5/10 against 1/10: odds (5/5)/(1/9) = 9.00; R: fisher.test(matrix(c(5, 5, 1, 9), 2))
+    # gives 8.018.
+    counts_of = [
+        claim("k1", "count", "5", group="A"),
+        claim("n1", "n", "10", group="A"),
+        claim("k2", "count", "1", group="B"),
+        claim("n2", "n", "10", group="B"),
+    ]
+    for value, outcome in (("9.0", "attainable"), ("8.0", "attainable"), ("7.0", "")):
+        effect = claim("e", "odds_ratio", value, group="A", reference="B")
+        a_study = study(*counts_of, effect, method="tables", groups=("A", "B"))
+        (one,) = found(a_study, "effect against the two shares")
+        assert (one.outcome, "conditional" in one.reason) == (outcome, value != "9.0")
+
+
 def test_t_test_range_holds_the_p_of_the_printed_numbers():
     # R, Student: 42.6 (19.0), n 23, against 35.1 (17.4), n 30: t = 1.494474, p = 0.1412139
-    low, high = p_values.t_test_range(
+    low, high = p_of_means.t_test_range(
         (42.55, 42.65),
         (18.95, 19.05),
         23,
@@ -431,13 +547,13 @@ def test_t_test_range_holds_the_p_of_the_printed_numbers():
         equal_variance=True,
     )
     assert low < 0.1412139 < high < 0.15
-    point = p_values.t_test_range(
+    point = p_of_means.t_test_range(
         (42.6, 42.6), (19, 19), 23, (35.1, 35.1), (17.4, 17.4), 30, equal_variance=True
     )
     assert point[0] == pytest.approx(point[1])
     assert point[0] == pytest.approx(0.1412138665)
     # R, Welch: t = 1.476915, p = 0.1466313
-    welch = p_values.t_test_range(
+    welch = p_of_means.t_test_range(
         (42.6, 42.6), (19, 19), 23, (35.1, 35.1), (17.4, 17.4), 30, equal_variance=False
     )
     assert welch[0] == pytest.approx(0.1466312967)

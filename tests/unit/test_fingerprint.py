@@ -11,16 +11,14 @@ import pytest
 import yaml
 
 from reanalysis.claims import CLAIM_COLUMNS
-from reanalysis.consistency import bulk
-from reanalysis.consistency.fingerprint import (
-    BASE,
-    COPIED,
+from reanalysis.consistency import bulk, system
+from reanalysis.consistency.fingerprint import COPIED, JOINT, checks
+from reanalysis.consistency.fingerprint_axes import BASE
+from reanalysis.consistency.fingerprint_sweep import (
     EXCHANGED,
-    JOINT,
     ONE_SIDED,
     UNIT,
     Fingerprint,
-    checks,
     sweep,
 )
 from reanalysis.errors import InputError
@@ -291,3 +289,26 @@ def test_a_median_not_reached_is_no_number() -> None:
 def test_a_sweep_has_every_setting_of_its_method(method):
     config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
     assert set(config["methods"][method]) <= set(BASE[method])
+
+
+def test_events_over_time_reach_the_system() -> None:
+    # One of four patients had the event; after it 3/4 are free of it, not 25 %.
+    report = {
+        "n1": "4", "events1": "1", "survival1@12": "25%", "at_risk1@12": "3",
+        "n0": "4", "events0": "2", "hr": "0.50", "low": "0.05", "high": "5.51",
+    }  # fmt: skip
+    study = bulk.study_of([report])
+    events = [c["statistic"] for c in study["claims"] if c["locator"] == "events1"]
+    assert events == ["observed_events"]
+    found = {c.claim_id: c for c in system.checks(study, ranges=False)}
+    assert found["r1.survival1_12"].details["fits"] is False
+    assert "Kaplan-Meier" in found["r1.survival1_12"].reason
+    with_ranges = {c.claim_id: c.outcome for c in system.checks(study)}
+    assert with_ranges == {name: c.outcome for name, c in found.items()}
+    shared = bulk.study_of([report | {"share1": "25%"}])
+    events = [c["statistic"] for c in shared["claims"] if c["locator"] == "events1"]
+    assert events == ["count"]
+
+
+def test_every_part_of_the_family_is_there() -> None:
+    assert [m.__name__.rsplit(".", 1)[1] for m in bulk.modules()] == list(bulk.PARTS)

@@ -96,6 +96,7 @@ def _support(x1: int, n1: int, x2: int, n2: int) -> tuple[int, NDArray, NDArray]
     return x1 - int(k[0]), k, weights - weights.max()
 
 
+@_once
 def mid_p_odds_ratio_interval(
     x1: int, n1: int, x2: int, n2: int, conf_level: float = 0.95
 ) -> Interval:
@@ -180,6 +181,7 @@ def log_risk_ratio_interval(
     return ratio * math.exp(-spread), ratio * math.exp(spread)
 
 
+@_once
 def score_risk_ratio_interval(
     x1: int,
     n1: int,
@@ -259,6 +261,7 @@ def agresti_caffo_interval(
     return wald_difference_interval(x1 + 1, n1 + 2, x2 + 1, n2 + 2, conf_level)
 
 
+@_once
 def score_difference_interval(
     x1: int,
     n1: int,

@@ -209,12 +209,16 @@ def _group_size(
         whole = claim["relation"] == "=" and claim["field"] == "estimate"
         if not whole or claim["statistic"] not in {"n", "count"}:
             continue
-        n = interval(claim["printed"], claim["value"]).value
         near = claim["population"] == population
-        if claim["statistic"] == "n" and claim["group"] == group:
-            add(n, near, claim["claim_id"])
+        own = claim["statistic"] == "n" and claim["group"] == group
         # An outcome that names the groups: 3 of 9 had it, so 6 had it not.
-        if near and not claim["group"] and claim["analysis"]:
+        naming = near and not claim["group"] and claim["analysis"]
+        if not own and not naming:
+            continue
+        n = interval(claim["printed"], claim["value"]).value
+        if own:
+            add(n, near, claim["claim_id"])
+        if naming:
             of = outcome.setdefault(claim["analysis"], {})
             of[claim["statistic"]] = (int(n), claim["claim_id"])
     for analysis in study["analyses"].values():

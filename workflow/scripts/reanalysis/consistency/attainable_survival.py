@@ -271,7 +271,7 @@ def _more(pairs: Pairs, sides: str, wanted: Target, missed: Iterable[str]) -> st
 # Two groups: log-rank
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)
 def _cached_survival(n1: int, n2: int, censored: bool, cox: bool) -> dict[str, Ladder]:
     return survival_ladders(n1, n2, censored=censored, cox=cox)
 

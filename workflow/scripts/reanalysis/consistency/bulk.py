@@ -121,6 +121,10 @@ def _add(study: dict, report: Mapping[str, str], key: str, at: Mapping) -> None:
     claims = []
     for (kind, group, time), (column, text) in cells.items():
         statistic, field = ITEMS[kind]
+        if kind == "events" and method in {"cox", "log_rank"} and not time:
+            # Events over time, unless the report gives their share of the patients.
+            shared = ("share", group, "") in cells
+            statistic = "count" if shared else "observed_events"
         row = dict.fromkeys(CLAIM_COLUMNS, "")
         comparing = not statistic or kind in EFFECTS
         timed = kind in {"median", "median_low", "median_high", "person_time"}
@@ -244,20 +248,11 @@ def _sample(
     return None
 
 
-def installed(parts: Sequence[str] = PARTS) -> list[ModuleType]:
-    """Return the modules of the parts that can be imported here.
-
-    One of them needs a solver; without it the others still run.
-    """
-    modules = []
-    for part in parts:
-        try:
-            modules.append(import_module(f"reanalysis.consistency.{part}"))
-        except ModuleNotFoundError:
-            continue
-    return modules
+def modules(parts: Sequence[str] = PARTS) -> list[ModuleType]:
+    """Return the modules of the parts, imported only now: one brings a solver."""
+    return [import_module(f"reanalysis.consistency.{part}") for part in parts]
 
 
 def run(study: Mapping, parts: Sequence[str] = PARTS) -> list[Check]:
-    """Return what every installed part of the family says of a study."""
-    return [check for module in installed(parts) for check in module.checks(study)]
+    """Return what every part of the family says of a study."""
+    return [check for module in modules(parts) for check in module.checks(study)]

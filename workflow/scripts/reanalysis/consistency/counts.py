@@ -541,6 +541,9 @@ def effects(report: Report) -> Iterator[Check]:
         low, high = low * factor, high * factor
         # Numbers needed to treat are rounded up by convention.
         up = claim["statistic"] == "number_needed_to_treat"
+        conditional = math.nan
+        if claim["statistic"] == "odds_ratio":
+            conditional = _conditional_odds_ratio(report, claim)
         fit = printed.fit(low, high) or (
             "rounded up"
             if up and math.ceil(low - _EPS) <= printed.printed.value <= math.ceil(high)
@@ -556,12 +559,38 @@ def effects(report: Report) -> Iterator[Check]:
             how = "" if fit == "rounded" else f", {fit}"
             reason = f"{worked}; printed {named(claim)}{how}."
             yield finding(claim, name, "attainable", reason, low=low, high=high)
+        elif printed.fit(conditional):
+            reason = (
+                f"{worked}, and the conditional estimate that goes with Fisher's test "
+                f"is {printed.show(conditional)}; printed {named(claim)}."
+            )
+            numbers = {"low": low, "high": high, "conditional": conditional}
+            yield finding(claim, name, "attainable", reason, **numbers)
         else:
+            if not math.isnan(conditional):
+                worked += f", by the conditional estimate {printed.show(conditional)}"
             reason = (
                 f"{worked}, not {named(claim)}; an adjusted or modelled effect, or "
                 "another denominator, would explain it."
             )
             yield finding(claim, name, "", reason, fits=False, low=low, high=high)
+
+
+def _conditional_odds_ratio(report: Report, claim: Mapping) -> float:
+    """Return R's odds ratio of the two printed counts, nan where one is not sure.
+
+    ``fisher.test`` gives the conditional estimate, not the ratio of the odds.
+    """
+    from reanalysis.two_by_two import conditional_odds_ratio
+
+    table: list[int] = []
+    for who in ("group", "reference"):
+        size = report.size(claim, claim[who])
+        counted = report.counts(claim, claim[who])
+        if not (size and size.certain and counted and counted[0] <= size.n):
+            return math.nan
+        table += [counted[0], size.n]
+    return conditional_odds_ratio(*table)
 
 
 def _odds(p: float) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from reanalysis.consistency.check import Check
-from reanalysis.consistency.p_values import mean_and_sd
+from reanalysis.consistency.p_of_means import mean_and_sd
 from reanalysis.consistency.reading import (
     Item,
     Report,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reanalysis.binomial import normal_p_value, normal_quantile
+from reanalysis.consistency import likelihood_bounds
 from reanalysis.consistency.check import Check
 from reanalysis.consistency.reading import (
     Item,
@@ -17,6 +18,7 @@ from reanalysis.consistency.reading import (
     item,
     named,
     p_item,
+    says_one_sided,
     whole,
 )
 from reanalysis.words import RATIOS
@@ -75,6 +77,15 @@ def estimate_and_limits(report: Report) -> Iterator[Check]:
             yield from contradiction([estimate.claim, limit], name, reason)
             continue
         where = _place(estimate, low, high)
+        if _no_cox_limits(report, estimate, low, high):
+            reason = (
+                f"The estimate lies in its interval, but {named(*every)} are so far "
+                "from even on the log scale that they can be neither Wald nor profile "
+                "limits of a Cox model of two groups without covariates."
+            )
+            for claim in every:
+                yield finding(claim, name, "", reason, fits=False)
+            continue
         for claim in every:
             yield finding(
                 claim,
@@ -87,6 +98,37 @@ def estimate_and_limits(report: Report) -> Iterator[Check]:
 def _outside_even_cut(estimate: Item, low: Item, high: Item) -> bool:
     bottom, top = estimate.widest
     return top < low.widest[0] or bottom > high.widest[1]
+
+
+def _cox_tests(
+    report: Report, estimate: Item | None, low: Item, high: Item
+) -> tuple[float, float] | None:
+    """Return the least and greatest |z| of a Cox model with these numbers."""
+    claim = low.claim
+    found = [_events(report, claim, claim[who]) for who in ("group", "reference")]
+    events = tuple(pair[0] for pair in found if pair)
+    ends = [
+        tuple(math.log(bound) for bound in one.widest) if one is not None else None
+        for one in (estimate, low, high)
+    ]
+    z = normal_quantile(float(low.claim["conf_level"] or 0.95))
+    known = events if len(events) == 2 else None
+    return likelihood_bounds.z_of_cox(*ends, z, known)  # type: ignore[arg-type]
+
+
+def _positive(*numbers: Item | None) -> bool:
+    return all(
+        one is None or (one.widest[0] > 0 and math.isfinite(one.widest[1]))
+        for one in numbers
+    )
+
+
+def _no_cox_limits(report: Report, estimate: Item, low: Item, high: Item) -> bool:
+    return (
+        estimate.claim["statistic"] == "hazard_ratio"
+        and _positive(estimate, low, high)
+        and _cox_tests(report, estimate, low, high) is None
+    )
 
 
 def _place(estimate: Item, low: Item, high: Item) -> str:
@@ -227,17 +269,67 @@ def p_and_interval(report: Report) -> Iterator[Check]:
                 reason = f"{worked}, with which {named(claim)} agrees{other}."
                 yield finding(claim, name, "attainable", reason, **numbers)
                 continue
-            if printed.fit(two[0] / 2, two[1] / 2):
-                reason = (
-                    f"{worked}; {named(claim)} is half of it, a one-sided p{other}."
-                )
+            if _counted(report, low.claim):
+                continue  # the counts say more than this approximation
+            said = says_one_sided(report, claim)
+            half = _on_one_side(printed, two)
+            if half and said:
+                reason = f"{worked}; {named(claim)} is its one-sided p{other}."
+                yield finding(claim, name, "attainable", reason, **numbers)
+                continue
+            if half:
                 numbers["one_sided"] = True
+                worked += f"; {named(claim)} is a one-sided p of it{other}"
             else:
-                reason = (
-                    f"{worked}, not {named(claim)}, two-sided or one-sided{other}. "
-                    "Another test or another interval would explain it."
-                )
-            yield finding(claim, name, "", reason, fits=False, **numbers)
+                worked += f", not {named(claim)}, two-sided or one-sided{other}"
+            cox = None
+            if statistic == "hazard_ratio" and _positive(estimate, low, high):
+                cox = _cox_tests(report, estimate, low, high)
+            if cox is not None:
+                ends = likelihood_bounds.two_sided(cox)
+                end, fits = _other_tests(printed, ends, said)
+                numbers["p_cox"] = list(ends)
+            else:
+                end, fits = "", False
+                if not half:
+                    end = " Another test or another interval would explain it."
+            yield finding(claim, name, "", f"{worked}.{end}", fits=fits, **numbers)
+
+
+def _counted(report: Report, claim: Mapping) -> bool:
+    """Tell whether the counts behind an effect of two shares are printed."""
+    return claim["statistic"] in {
+        "odds_ratio",
+        "risk_ratio",
+        "risk_difference",
+    } and all(report.counts(claim, claim[who]) for who in ("group", "reference"))
+
+
+def _on_one_side(printed: Item, ends: tuple[float, float]) -> bool:
+    """Tell whether a p is a one-sided one of a range of two-sided ones."""
+    low, high = ends[0] / 2, ends[1] / 2
+    return bool(printed.fit(low, high) or printed.fit(1 - high, 1 - low))
+
+
+def _other_tests(
+    printed: Item, ends: tuple[float, float], said: bool
+) -> tuple[str, bool]:
+    """Tell whether another test of a Cox model with these limits can give a p."""
+    span = f"{ends[0]:.2g} to {ends[1]:.2g}"
+    one_sided = _on_one_side(printed, ends)
+    if printed.fit(*ends) or (said and one_sided):
+        text = (
+            " A likelihood-ratio or score (log-rank) test, or limits of the profile "
+            f"likelihood, would explain it: with them a two-sided p can be {span}."
+        )
+        return text, True
+    text = (
+        " In a Cox model of two groups without covariates no Wald, likelihood-ratio or "
+        f"score (log-rank) test with these limits has a two-sided p outside {span}."
+    )
+    if one_sided:
+        text += " One-sided it can be had."
+    return text, False
 
 
 def _p_claims(report: Report, limit: Mapping) -> list[Mapping]:
@@ -291,15 +383,16 @@ def error_floor(report: Report) -> Iterator[Check]:
     w add up to the events d1 of the group, so by concavity the sum is at most
     d1 d0 / (d1 + d0) and the variance at least 1/d1 + 1/d0. Strata and covariates
     only raise it; robust, weighted, penalised and Peto variances may fall below.
+    It holds at the estimate: limits of the profile likelihood are read by their own
+    bound (:mod:`reanalysis.consistency.likelihood_bounds`).
     """
     name = "standard error against events"
-    for _, low, high in _triples(report):
+    for estimate, low, high in _triples(report):
         claim = low.claim
-        if claim["statistic"] != "hazard_ratio" or min(low.low, high.low) <= 0:
+        if claim["statistic"] != "hazard_ratio" or not _positive(estimate, low, high):
             continue
-        level = float(claim["conf_level"] or 0.95)
-        width = 2 * normal_quantile(level)
-        error = (math.log(high.widest[1]) - math.log(low.widest[0])) / width
+        z = normal_quantile(float(claim["conf_level"] or 0.95))
+        error = (math.log(high.widest[1]) - math.log(low.widest[0])) / (2 * z)
         events = [_events(report, claim, claim[who]) for who in ("group", "reference")]
         sizes = [report.size(claim, claim[who]) for who in ("group", "reference")]
         if all(events):
@@ -342,6 +435,13 @@ def error_floor(report: Report) -> Iterator[Check]:
                 continue
             for limit in (low.claim, high.claim):
                 yield finding(limit, name, "attainable", worked + ".", **numbers)
+        elif _profile_error(estimate, low, high, z) >= floor:
+            reason = (
+                worked + ". Limits of the profile likelihood may be so close together "
+                "even if Wald limits may not."
+            )
+            for limit in (low.claim, high.claim):
+                yield finding(limit, name, "", reason, fits=True, **numbers)
         elif stated and certain and method == "cox" and not claim["note"]:
             reason = worked + ", in a plain Cox model as the paper states."
             yield from contradiction(
@@ -355,6 +455,26 @@ def error_floor(report: Report) -> Iterator[Check]:
             )
             for limit in (low.claim, high.claim):
                 yield finding(limit, name, "", reason, fits=False, **numbers)
+
+
+def _profile_error(estimate: Item | None, low: Item, high: Item, z: float) -> float:
+    """Return the largest standard error of which the limits can be profile limits.
+
+    Away from the estimate the information may exceed that at the estimate, so that
+    the limits may be closer than Wald's.
+    """
+    a, b = (tuple(map(math.log, one.widest)) for one in (low, high))
+    if estimate is None:
+        # Evenly apart they need the least information at the estimate.
+        both = ((b[0] - a[1]) / 2, (b[1] - a[0]) / 2)
+        upper = lower = both
+    else:
+        e = tuple(map(math.log, estimate.widest))
+        upper, lower = (b[0] - e[1], b[1] - e[0]), (e[0] - a[1], e[1] - a[0])
+    if min(upper[1], lower[1]) <= 0:
+        return 0.0
+    found = likelihood_bounds.information_of_profile(upper, lower, z)
+    return 1 / math.sqrt(found[0]) if found and found[0] > 0 else 0.0
 
 
 def _events(report: Report, claim: Mapping, group: str) -> tuple[int, Mapping] | None:

@@ -350,6 +350,13 @@ class Report:
         return None
 
 
+def says_one_sided(report: Report, claim: Mapping) -> bool:
+    """Tell whether a claim, or the paper of its analysis, calls its p one-sided."""
+    paper = report.analysis(claim).get("paper", {})
+    stated = claim["alternative"] or paper.get("alternative", "")
+    return stated in {"less", "greater", "one-sided"}
+
+
 def _one_size(claims: Sequence[Mapping]) -> tuple[int, tuple[str, ...]] | None:
     sizes = {n for claim in claims if (n := whole(claim))}
     if len(sizes) != 1:

@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reanalysis.consistency import counts, integers, intervals, p_values, survival
+from reanalysis.consistency import (
+    counts,
+    integers,
+    intervals,
+    p_of_means,
+    p_of_shares,
+    p_values,
+    survival,
+)
 from reanalysis.consistency.check import Check
 from reanalysis.consistency.reading import Report
 
@@ -31,8 +39,11 @@ CHECKS = (
     intervals.order_of_summaries,
     intervals.p_and_interval,
     intervals.error_floor,
-    p_values.two_by_two,
-    p_values.means,
+    p_of_shares.two_by_two,
+    p_of_shares.paired_counts,
+    p_of_means.means,
+    p_of_means.t_statistics,
+    p_of_means.changes,
     p_values.statistic_and_p,
     p_values.statements,
     survival.curves,

@@ -64,6 +64,8 @@ _PLAIN_NAMES = {
     "conf_high": "upper limit",
 }
 _POPULATION = "n of population "
+#: Readings that many correct papers do not follow: a clash with them is no misfit.
+_OFTEN_NOT = ("the limits are Wald", "the p is that of", "the statistic is")
 _SHOWN = 6
 
 
@@ -382,7 +384,10 @@ def told(report: Report, finding: Finding) -> list[Check]:
             if name.startswith(_POPULATION) or name in clashing:
                 continue
             clashing.add(name)
-            checks.append(_check(name, outcome, reason, details))
+            needs: dict[str, object] = {"readings": list(conflict.readings)}
+            if not any(text.startswith(_OFTEN_NOT) for text in conflict.readings):
+                needs["fits"] = False
+            checks.append(_check(name, outcome, reason, details | needs))
     if finding.state == "undecided":
         text = "Whether all numbers printed about this comparison can hold together "
         text += "could not be decided within the time allowed."
