@@ -38,7 +38,7 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "benchmarks")]
 import consistency_oracle as oracle  # noqa: E402
 from consistency_oracle import NAMES, TABLE_EFFECTS, TABLE_TESTS  # noqa: E402
 
-from reanalysis.consistency import bulk  # noqa: E402
+from reanalysis.consistency import bulk, family  # noqa: E402
 from reanalysis.consistency.fingerprint_axes import BASE  # noqa: E402
 from reanalysis.consistency.fingerprint_sweep import (  # noqa: E402
     EXCHANGED,
@@ -684,10 +684,10 @@ def main() -> None:
     parser.add_argument("--perturbed", type=int, default=4000)
     parser.add_argument("--departures", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--parts", default=",".join(bulk.PARTS))
+    parser.add_argument("--parts", default=",".join(family.PARTS))
     parser.add_argument("--kinds", default=",".join(KINDS))
     arguments = parser.parse_args()
-    modules = bulk.modules(arguments.parts.split(","))
+    modules = [family.PARTS[part] for part in arguments.parts.split(",")]
     print("parts:", ", ".join(m.__name__.rsplit(".", 1)[1] for m in modules))
     data = Data()
     if arguments.reports:

@@ -308,7 +308,3 @@ def test_events_over_time_reach_the_system() -> None:
     shared = bulk.study_of([report | {"share1": "25%"}])
     events = [c["statistic"] for c in shared["claims"] if c["locator"] == "events1"]
     assert events == ["count"]
-
-
-def test_every_part_of_the_family_is_there() -> None:
-    assert [m.__name__.rsplit(".", 1)[1] for m in bulk.modules()] == list(bulk.PARTS)

@@ -11,7 +11,8 @@ import argparse
 import csv
 import sys
 
-from reanalysis.consistency.bulk import read_reports, run
+from reanalysis.consistency.bulk import read_reports
+from reanalysis.consistency.family import run
 from reanalysis.errors import InputError
 from reanalysis.job import whole_file
 

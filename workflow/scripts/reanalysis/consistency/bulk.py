@@ -11,18 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from reanalysis.claims import CLAIM_COLUMNS
-from reanalysis.consistency.check import Check
 from reanalysis.csv_table import read, short_name
 from reanalysis.errors import InputError
 from reanalysis.rounding import Printed, interval
-
-#: Parts of the family, each with a function ``checks(study)``.
-PARTS = ("single", "attainable", "system", "fingerprint", "conflicts")
 
 EFFECTS = {
     "hr": "hazard_ratio",
@@ -246,13 +240,3 @@ def _sample(
             "dropped": 0,
         }
     return None
-
-
-def modules(parts: Sequence[str] = PARTS) -> list[ModuleType]:
-    """Return the modules of the parts, imported only now: one brings a solver."""
-    return [import_module(f"reanalysis.consistency.{part}") for part in parts]
-
-
-def run(study: Mapping, parts: Sequence[str] = PARTS) -> list[Check]:
-    """Return what every part of the family says of a study."""
-    return [check for module in modules(parts) for check in module.checks(study)]
