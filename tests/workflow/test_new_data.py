@@ -75,6 +75,11 @@ def _park() -> dict[str, list[Row]]:
             for group, n in (("MSC", 7), ("control", 18))
             for i in range(n)
         ],
+        "matched_sets": [
+            (f"{group}{i}", i % 7, group, *(draw.randint(*ends) for ends in ranges))
+            for group, n in (("MSC", 7), ("control", 18))
+            for i in range(n)
+        ],
         "egfr_slopes": [
             (p, -draw.randint(5, 30), -draw.randint(0, 20)) for p in completers
         ],

@@ -82,7 +82,7 @@ def test_the_comments_of_config_name_every_choice():
             key, value = setting.groups()
             known = schema["methods"]["properties"][section]["properties"][key]
             if "$ref" in known:
-                known = schema["alternative"]
+                known = schema[known["$ref"].rpartition("/")[2]]
             missing += [
                 f"{section}.{key}: {choice}"
                 for choice in known.get("enum", [])
