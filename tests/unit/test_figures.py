@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from reanalysis import captions, display_tables, presentation, scoreboard
+from reanalysis import captions, display_tables, scoreboard
 from reanalysis.analyses import run_method
 from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.config import method_settings
@@ -35,6 +35,7 @@ from reanalysis.figures.style import Look
 from reanalysis.methods import competing_risks
 from reanalysis.methods import kaplan_meier as method
 from reanalysis.plan import FIGURES
+from reanalysis.presentation import dispatch
 from reanalysis.results import COLUMNS, Estimate
 from reanalysis.rows import read_estimates, write_rows
 from reanalysis.sample import Sample
@@ -795,7 +796,7 @@ def test_parts_of_a_cox_model_are_drawn(tmp_path):
     rows, tables = run_method(study, "cox", method_settings(config, "cox"))
     write_rows(tmp_path / "estimates.csv", COLUMNS, rows)
     names = [f"death_cox{end}" for end in FIGURES["cox"]["individual"]]
-    presentation.draw(
+    dispatch.draw(
         study,
         tables=tables,
         failures={},
@@ -824,7 +825,7 @@ def test_parts_of_a_cox_model_are_drawn(tmp_path):
 def test_a_part_that_cannot_be_drawn_says_why(tmp_path):
     study = load(ROOT / "data/freireich1963_6mp") | {"status": "ok"}
     name = "remission_cox"
-    presentation.draw(
+    dispatch.draw(
         study,
         tables={name: [{"endpoint": "", "tables": {}}]},
         failures={},
