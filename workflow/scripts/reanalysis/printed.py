@@ -30,7 +30,7 @@ class PrintedNumber:
 
 def place_of(row: Mapping) -> tuple[str, ...]:
     """Return what an estimate is of, whatever the settings."""
-    return tuple(_label(row[column]) for column in PLACE)
+    return tuple(label_of(row[column]) for column in PLACE)
 
 
 def printed_numbers(
@@ -86,5 +86,6 @@ def _factor(claim: Mapping, row: Mapping, recomputed: float) -> float:
     return 100.0 if percent and row["unit"] == "proportion" else 1.0
 
 
-def _label(value: object) -> str:
+def label_of(value: object) -> str:
+    """Return a time or the name of a visit as text."""
     return f"{value:g}" if isinstance(value, float) else str(value or "")

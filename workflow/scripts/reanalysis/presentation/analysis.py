@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reanalysis.analyses import PRIMARY
-from reanalysis.presentation.wording import against, label_of, tested
-from reanalysis.printed import PrintedNumber, place_of
+from reanalysis.presentation.wording import against, tested
+from reanalysis.printed import PrintedNumber, label_of, place_of
 
 Rows = Sequence[Mapping]
 

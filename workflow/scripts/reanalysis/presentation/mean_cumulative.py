@@ -11,9 +11,9 @@ from reanalysis.formatting import journal_interval, journal_number
 from reanalysis.presentation.analysis import Analysis, Panel, Rows
 from reanalysis.presentation.wording import (
     against,
-    label_of,
     tested,
 )
+from reanalysis.printed import label_of
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

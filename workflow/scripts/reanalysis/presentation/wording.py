@@ -34,11 +34,6 @@ def against(row: Mapping) -> str:
     return str(row["group"])
 
 
-def label_of(value: object) -> str:
-    """Return a time or the name of a visit as text."""
-    return f"{value:g}" if isinstance(value, float) else str(value or "")
-
-
 def is_number(text: str) -> bool:
     """Tell whether a text is a finite number, a time that can be drawn."""
     try:
