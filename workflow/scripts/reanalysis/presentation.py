@@ -11,12 +11,18 @@ from reanalysis.analyses import HEADLINE, PRIMARY
 from reanalysis.forest_rows import estimate_text, name_of, short_time
 from reanalysis.formatting import (
     MISSING,
+    capitalised,
     journal_interval,
     journal_number,
     journal_p,
 )
 from reanalysis.job import whole_file, write_text
-from reanalysis.printed import PrintedNumber, place_of, printed_numbers
+from reanalysis.printed import (
+    PrintedNumber,
+    place_of,
+    printed_numbers,
+    printed_said,
+)
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet
@@ -101,7 +107,7 @@ def write_figure(
 def _label(study: Mapping, analysis: str) -> str:
     declared = study.get("analyses", {}).get(analysis, {})
     text = str(declared.get("label", analysis.replace("_", " ")))
-    return text[:1].upper() + text[1:]
+    return capitalised(text)
 
 
 def _problem(study: Mapping, analysis: str, failures: Mapping[str, str]) -> str:
@@ -305,7 +311,7 @@ class _Drawing:
         cut = limits["cut"][0]
         likelihood.draw(
             sheet,
-            title=title[:1].upper() + title[1:],
+            title=capitalised(title),
             kind=self.analysis["kind"],
             curves=_where(tables["likelihood"], column),
             said=said,
@@ -349,7 +355,7 @@ class _Drawing:
                     )
         residuals.draw(
             sheet,
-            title=title[:1].upper() + title[1:],
+            title=capitalised(title),
             kind=self.analysis["kind"],
             time_unit=sample["time_unit"],
             points=points,
@@ -492,14 +498,16 @@ class _Drawing:
             ]
             level = f"{100 * row['conf_level']:g}"
             text += f" ({level}% CI, {ends[0]} to {ends[1]})"
-        said = [
-            f"printed {p.text} ({p.claim_id})"
-            for p in printed
-            if p.place[1] == "median_survival"
-            and p.field == "estimate"
-            and p.place[2] == group
-        ]
-        return "; ".join([text, *dict.fromkeys(said)])
+        said = printed_said(
+            [
+                p
+                for p in printed
+                if p.place[1] == "median_survival"
+                and p.field == "estimate"
+                and p.place[2] == group
+            ]
+        )
+        return f"{text}; {said}" if said else text
 
     def _log_rank(self, endpoint: str) -> str:
         """Name the log-rank test of the same data and endpoint with its p-value."""
@@ -916,7 +924,7 @@ class _Drawing:
     def _axis(self, sample: Mapping, endpoint: str) -> str:
         text = endpoint or self._endpoint
         unit = f" ({sample['unit']})" if sample["unit"] else ""
-        return f"{text[:1].upper()}{text[1:]}{unit}"
+        return f"{capitalised(text)}{unit}"
 
     def _tests(self, endpoint: str, most: int = 4) -> list[str]:
         """Return the primary test of each comparison with the printed p beside it."""
@@ -1037,6 +1045,7 @@ def _mean_said(group: str, means: Rows) -> str:
     if not math.isnan(row["conf_low"]):
         ends = (row["conf_low"], row["conf_high"], row["conf_level"])
         text += f" ({journal_interval(*ends, statistic='rate_ratio')})"
+    return text
 
 
 def _incidence_said(group: str, incidences: Rows, rows: Rows) -> str:
@@ -1064,7 +1073,7 @@ def _tested(row: Mapping, printed: Sequence[PrintedNumber]) -> str:
     if sides and sides != "two-sided":
         test += f", {sides}"
     p = _p_said(row["p_value"])
-    said = "; ".join(dict.fromkeys(f"printed {n.text} ({n.claim_id})" for n in printed))
+    said = printed_said(printed)
     text = f"{test[:1].upper()}{test[1:]}: p {p}"
     return f"{text}; {said}" if said else text
 
