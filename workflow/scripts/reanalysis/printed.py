@@ -67,6 +67,21 @@ def printed_numbers(
     return found
 
 
+def printed_said(numbers: Sequence[PrintedNumber]) -> str:
+    """Return ``printed P = .31 (K14, K15)``; what is printed twice is said once."""
+    said: dict[tuple[str, str, str], list[PrintedNumber]] = {}
+    for number in numbers:
+        value = number.text
+        if math.isfinite(number.value):
+            value = f"{number.value:.12g}"
+        said.setdefault((number.field, number.relation, value), []).append(number)
+    texts = []
+    for alike in said.values():
+        ids = ", ".join(dict.fromkeys(number.claim_id for number in alike))
+        texts.append(f"printed {alike[0].text} ({ids})")
+    return "; ".join(texts)
+
+
 def _numeric(claim: Mapping) -> bool:
     if claim["relation"] == "words" or not claim["value"]:
         return False

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reanalysis.analyses import PRIMARY
+from reanalysis.formatting import capitalised
 from reanalysis.presentation.wording import against, tested
 from reanalysis.printed import PrintedNumber, label_of, place_of
 
@@ -79,7 +80,7 @@ class Analysis:
         """Name the axis of what was measured, with its unit."""
         text = panel.endpoint or self.endpoint
         unit = f" ({panel.sample['unit']})" if panel.sample["unit"] else ""
-        return f"{text[:1].upper()}{text[1:]}{unit}"
+        return f"{capitalised(text)}{unit}"
 
     def tests(self, endpoint: str, most: int = 4) -> list[str]:
         """Return the primary test of each comparison with the printed p beside it."""

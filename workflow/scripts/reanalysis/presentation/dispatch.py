@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from reanalysis import captions
 from reanalysis.analyses import PRIMARY
 from reanalysis.forest_rows import name_of
+from reanalysis.formatting import capitalised
 from reanalysis.presentation import (
     balance,
     chances,
@@ -109,7 +110,7 @@ def draw(
 def _label(study: Mapping, analysis: str) -> str:
     declared = study.get("analyses", {}).get(analysis, {})
     text = str(declared.get("label", analysis.replace("_", " ")))
-    return text[:1].upper() + text[1:]
+    return capitalised(text)
 
 
 def _problem(study: Mapping, analysis: str, failures: Mapping[str, str]) -> str:
@@ -199,7 +200,7 @@ def _model(sheet: Sheet, analysis: Analysis, part: str) -> str | None:
                 tables=found["tables"],
                 sample=sample,
                 endpoint=found["endpoint"],
-                title=title[:1].upper() + title[1:],
+                title=capitalised(title),
                 column=column,
             )
             said = BY_PART[part].draw(sheet, analysis, panel)

@@ -13,7 +13,7 @@ from reanalysis.presentation.wording import (
     is_number,
     tested,
 )
-from reanalysis.printed import PrintedNumber
+from reanalysis.printed import PrintedNumber, printed_said
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet
@@ -106,14 +106,16 @@ def _median_said(
         ends = ["not reached" if math.isnan(x) else short_time(x) for x in (low, high)]
         level = f"{100 * row['conf_level']:g}"
         text += f" ({level}% CI, {ends[0]} to {ends[1]})"
-    said = [
-        f"printed {p.text} ({p.claim_id})"
-        for p in printed
-        if p.place[1] == "median_survival"
-        and p.field == "estimate"
-        and p.place[2] == group
-    ]
-    return "; ".join([text, *dict.fromkeys(said)])
+    said = printed_said(
+        [
+            p
+            for p in printed
+            if p.place[1] == "median_survival"
+            and p.field == "estimate"
+            and p.place[2] == group
+        ]
+    )
+    return f"{text}; {said}" if said else text
 
 
 def _log_rank(analysis: Analysis, endpoint: str) -> str:

@@ -76,6 +76,7 @@ def _mean_said(group: str, means: Rows) -> str:
     if not math.isnan(row["conf_low"]):
         ends = (row["conf_low"], row["conf_high"], row["conf_level"])
         text += f" ({journal_interval(*ends, statistic='rate_ratio')})"
+    return text
 
 
 def _tests_of(row: Mapping) -> list[str]:

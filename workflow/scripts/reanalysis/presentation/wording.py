@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from reanalysis.formatting import MISSING, journal_p
-from reanalysis.printed import PrintedNumber
+from reanalysis.printed import PrintedNumber, printed_said
 
 
 def tested(row: Mapping, printed: Sequence[PrintedNumber]) -> str:
@@ -16,7 +16,7 @@ def tested(row: Mapping, printed: Sequence[PrintedNumber]) -> str:
     if sides and sides != "two-sided":
         test += f", {sides}"
     p = p_said(row["p_value"])
-    said = "; ".join(dict.fromkeys(f"printed {n.text} ({n.claim_id})" for n in printed))
+    said = printed_said(printed)
     text = f"{test[:1].upper()}{test[1:]}: p {p}"
     return f"{text}; {said}" if said else text
 
