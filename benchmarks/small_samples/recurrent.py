@@ -28,8 +28,8 @@ from reanalysis.count_models import (  # noqa: E402
 )
 from reanalysis.errors import MethodError  # noqa: E402
 from reanalysis.mean_cumulative import mean_cumulative  # noqa: E402
-from reanalysis.methods.rates import rate_ratio_interval  # noqa: E402
 from reanalysis.paired_counts import conditional_law, fieller  # noqa: E402
+from reanalysis.poisson_rates import rate_ratio_interval  # noqa: E402
 from reanalysis.recurrent_models import fit_recurrent, spells  # noqa: E402
 from reanalysis.risk_sets import FollowUp  # noqa: E402
 from reanalysis.score_permutation import count_tails  # noqa: E402

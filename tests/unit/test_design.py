@@ -99,11 +99,6 @@ def test_smallest_binomial_p():
     assert smallest.one_proportion(6, 0.2, two_sided=False) == pytest.approx(0.2**6)
 
 
-def test_patients_needed():
-    assert smallest.patients_needed(smallest.signed_rank, 0.05) == 6
-    assert smallest.patients_needed(lambda n: 0.5, 0.05) is None
-
-
 # Power
 
 

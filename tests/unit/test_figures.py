@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from reanalysis import captions, display_tables, presentation, scoreboard
+from reanalysis import captions, display_tables, forest_rows, scoreboard
 from reanalysis.analyses import run_method
 from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.config import method_settings
 from reanalysis.errors import InputError
 from reanalysis.figures import (
+    chances,
     forest,
     groups,
     incidence,
@@ -35,6 +36,9 @@ from reanalysis.figures.style import Look
 from reanalysis.methods import competing_risks
 from reanalysis.methods import kaplan_meier as method
 from reanalysis.plan import FIGURES
+from reanalysis.presentation import dispatch
+from reanalysis.presentation import mean_cumulative as presented
+from reanalysis.printed import PrintedNumber
 from reanalysis.results import COLUMNS, Estimate
 from reanalysis.rows import read_estimates, write_rows
 from reanalysis.sample import Sample
@@ -690,7 +694,7 @@ def test_a_study_is_presented(tmp_path):
     text = (tmp_path / "figures/survival.txt").read_text()
     for said in (
         "reconstructed data", "not observed", "n = 3", "K1", "3.1 months",
-        "kaplan meier", "interval log-log", "Brookmeyer-Crowley", "Figure 2, panel B",
+        "Method: Kaplan-Meier", "interval log-log", "Brookmeyer-Crowley", "Figure 2, panel B",
         "Nobody, 2026", "misleads",
     ):  # fmt: skip
         assert said in text, said
@@ -795,7 +799,7 @@ def test_parts_of_a_cox_model_are_drawn(tmp_path):
     rows, tables = run_method(study, "cox", method_settings(config, "cox"))
     write_rows(tmp_path / "estimates.csv", COLUMNS, rows)
     names = [f"death_cox{end}" for end in FIGURES["cox"]["individual"]]
-    presentation.draw(
+    dispatch.draw(
         study,
         tables=tables,
         failures={},
@@ -824,7 +828,7 @@ def test_parts_of_a_cox_model_are_drawn(tmp_path):
 def test_a_part_that_cannot_be_drawn_says_why(tmp_path):
     study = load(ROOT / "data/freireich1963_6mp") | {"status": "ok"}
     name = "remission_cox"
-    presentation.draw(
+    dispatch.draw(
         study,
         tables={name: [{"endpoint": "", "tables": {}}]},
         failures={},
@@ -837,3 +841,110 @@ def test_a_part_that_cannot_be_drawn_says_why(tmp_path):
     for part in ("likelihood", "residuals"):
         text = (tmp_path / f"{name}_{part}.txt").read_text()
         assert f"No {part}" in text
+
+
+def test_every_group_of_recurrent_events_is_named(tmp_path):
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"scenarios": {}}
+    study = load(ROOT / "data/cgd1991_ifngamma") | {"status": "ok"}
+    study["analyses"] = {"all_infections": study["analyses"]["all_infections"]}
+    study["claims"] = []
+    method = "recurrent_events"
+    rows, tables = run_method(study, method, method_settings(config, method))
+    write_rows(tmp_path / "estimates.csv", COLUMNS, rows)
+    dispatch.draw(
+        study,
+        tables=tables,
+        failures={},
+        rows=read_estimates(tmp_path / "estimates.csv"),
+        claims=[],
+        figures={"all_infections": "all_infections"},
+        looks={**LOOKS, "dpi": 50},
+        folder=str(tmp_path),
+    )
+    means = [
+        row
+        for row in read_estimates(tmp_path / "estimates.csv")
+        if row["statistic"] == "mean_cumulative_count"
+    ]
+    for group in ("rIFN-g", "placebo"):
+        assert presented._mean_said(group, means).startswith(f"{group}: n = 6")
+    # Group names keep their own first letter.
+    assert "RIFN-g" not in (tmp_path / "all_infections.txt").read_text()
+
+
+def test_power_is_named_as_assumed():
+    with Look.of(LOOKS).applied():
+        sheet = Sheet(Look.of(LOOKS))
+        lines = {"log-rank": ([0.1, 0.5, 1.0], [0.9, 0.4, 0.05])}
+        chances.draw(sheet, title="Power", axis="True ratio", lines=lines, marks=[0.8])
+        texts = [t.get_text() for axes in sheet.figure().axes for t in axes.texts]
+    assert "assumed" in texts
+
+
+def test_a_choice_that_changes_nothing_is_no_row():
+    estimates = {
+        ("one", "primary"): 2.0, ("one", "alike"): 2.0, ("one", "half"): 3.0,
+        ("two", "primary"): 4.0, ("two", "alike"): 4.0, ("two", "half"): 4.0,
+    }  # fmt: skip
+    rows = [
+        estimate(
+            statistic="rate_ratio", estimate=value, group=group, reference="none"
+        ) | {"scenario": scenario, "specification": scenario}
+        for (group, scenario), value in estimates.items()
+    ]  # fmt: skip
+    plot = forest_rows.forest("individual", ("rate_ratio",), rows, [])
+    assert [line.label for line in plot.lines] == [
+        "Overall survival, one against none", "Primary analysis", "half",
+        "Overall survival, two against none", "Primary analysis",
+    ]  # fmt: skip
+    assert plot.legend == [
+        "As the primary analysis: alike.",
+        "Choices that change nothing in one part are left out there.",
+    ]
+
+
+def test_a_caption_says_a_number_once_and_in_its_unit():
+    def printed(claim_id, text, value, **more):
+        return PrintedNumber(
+            **{
+                "claim_id": claim_id,
+                "analysis": "survival",
+                "place": ("", "survival_probability", "A", "", "", "365.25"),
+                "field": "estimate",
+                "text": text,
+                "digits": value,
+                "value": 0.3,
+                "relation": "=",
+                "recomputed": 29.93,
+                "verdict": "reproduced",
+                "unit": "%",
+            }
+            | more
+        )
+
+    analysis = {
+        "kind": "individual", "label": "rIFN-g", "population": "all", "dataset": "rows",
+        "method": "competing_risks",
+        "samples": [{"time_unit": "days", "people": [], "dropped": 0}],
+    }  # fmt: skip
+    cells = {"statistic": "cumulative_incidence", "n": 20}
+    rows = [
+        estimate(**cells, events=events, cause=cause)
+        | {"convention": "test gray; ties efron; rho 0.0"}
+        for cause, events in (("death", 7), ("transplantation", 11))
+    ]
+    text = captions.caption(
+        study=study(),
+        analysis=analysis,
+        method="competing_risks",
+        drawn="",
+        rows=rows,
+        printed=[printed("C1", "30 percent", "30"), printed("C2", "30%", "30")],
+        sensitivity=False,
+    )
+    assert text.startswith("rIFN-g. ")
+    said = "Printed: C1, C2, survival, A, at 365.25 days: 30 percent (recomputed 29.9%"
+    assert said in text
+    # The events are those of the cause asked for.
+    assert "n = 20, 7 with the event" in text
+    assert "Method: competing risks; settings: test gray." in text

@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reanalysis.formatting import (
+    beside_printed,
+    capitalised,
     journal_interval,
     journal_number,
     journal_p,
+    journal_time,
     significant,
 )
 
@@ -86,3 +89,31 @@ def test_intervals():
     kind = {"statistic": "hazard_ratio"}
     assert journal_interval(0.3, 0.9, 0.95, **kind) == "95% CI, 0.30 to 0.90"
     assert journal_interval(0.3, math.inf, 0.999, **kind) == "99.9% CI, 0.30 to \u221e"
+
+
+def test_a_capital_is_given_to_plain_words_only():
+    assert capitalised("time to death") == "Time to death"
+    for text in ("eGFR at one year", "rIFN-g against placebo", ""):
+        assert capitalised(text) == text
+
+
+def test_times_are_short():
+    assert journal_time("8.739219712525667") == "8.73922"
+    assert journal_time(365.25) == "365.25"
+    assert journal_time("after treatment") == "after treatment"
+    assert journal_time(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("x", "cells", "text"),
+    [
+        (0.000612, {"printed": "P = .0006", "value": ".0006", "field": "p_value"}, "0.00061"),
+        (29.93, {"printed": "30%", "value": "30", "unit": "%"}, "29.9%"),
+        (-1.25, {"printed": "-1.2", "value": "-1.2"}, "\u22121.25"),
+        (0.2, {"printed": "n.s.", "value": "", "relation": "words", "field": "p_value"}, "0.20"),
+        (21.0, {"printed": "21", "value": "21", "statistic": "n"}, "21"),
+    ],
+)  # fmt: skip
+def test_a_recomputed_number_has_one_digit_more(x, cells, text):
+    blank = {"relation": "=", "field": "estimate", "statistic": "mean", "unit": ""}
+    assert beside_printed(x, blank | cells) == text

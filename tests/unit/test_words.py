@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reanalysis.words import MEANINGS, holds, meaning
+from reanalysis.words import MEANINGS, choice_named, holds, meaning, method_named
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,12 @@ def test_meaning(printed, field, claimed):
 )
 def test_holds(claimed, value, statistic, held):
     assert holds(claimed, value, statistic) is held
+
+
+def test_names_for_readers():
+    assert choice_named("exact_log_rank") == "exact log-rank"
+    assert choice_named("one_minus_kaplan_meier") == "one minus Kaplan-Meier"
+    assert choice_named("theil_sen_slopes") == "Theil-Sen slopes"
+    assert choice_named("stated") == "as the paper states"
+    assert method_named("kaplan_meier") == "Kaplan-Meier"
+    assert method_named("competing_risks") == "competing risks"

@@ -14,6 +14,7 @@ from importlib import import_module
 
 import pandas as pd
 
+from reanalysis.convention_text import setting_named
 from reanalysis.results import Estimate
 from reanalysis.sample import Sample
 
@@ -79,7 +80,7 @@ class Specification:
     def convention(self) -> str:
         """The settings in words."""
         words = [
-            f"{key} {'yes' if value is True else 'no' if value is False else value}"
+            setting_named(key, value)
             for key, value in self.settings.items()
             if key not in {"seed", "conf_level"} and value is not None
         ]

@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from reanalysis.convention_text import short_convention
 from reanalysis.forest_rows import name_of
-from reanalysis.formatting import journal_number, significant
+from reanalysis.formatting import (
+    beside_printed,
+    capitalised,
+    journal_number,
+    journal_time,
+    significant,
+)
 from reanalysis.printed import PrintedNumber
+from reanalysis.words import method_named
 
 #: What each kind of data is.
 KINDS = {
@@ -150,7 +158,7 @@ def caption(
     """
     kind = analysis["kind"]
     label = str(analysis["label"])
-    lines = [f"{_capital(label)}. {study['title']}.", drawn]
+    lines = [f"{capitalised(label)}. {study['title']}.", drawn]
     population = study["populations"].get(analysis["population"], {}).get("label", "")
     lines.append(
         f"Data: {KINDS.get(kind, kind)}. "
@@ -159,7 +167,7 @@ def caption(
     )
     lines.append(METHODS.get(method, "") + (f" {SENSITIVITY}" if sensitivity else ""))
     lines.append(_how(method, rows))
-    lines.append(_printed(printed))
+    lines.append(_printed(printed, analysis))
     lines.append(_source(study, analysis))
     return "\n".join(line.strip() for line in lines if line.strip()) + "\n"
 
@@ -169,16 +177,16 @@ def failure(title: str, message: str) -> str:
     return f"{title}. Nothing could be drawn: {message}\n"
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _numbers(analysis: Mapping, rows: Sequence[Mapping]) -> str:
     """Say how many patients and events, per group where the rows do."""
     groups = {}
     # The events of one endpoint say nothing of another.
     counted = len({row["endpoint"] for row in rows}) == 1
+    # Nor those of a competing cause of the one that is asked for.
+    cause = next((row["cause"] for row in rows if row.get("cause")), "")
     for row in rows:
+        if row.get("cause", "") not in ("", cause):
+            continue
         if not _finite(row["n"]):
             continue
         group = str(row["group"]) if not row["reference"] else ""
@@ -220,21 +228,24 @@ def _how(method: str, rows: Sequence[Mapping]) -> str:
     if not rows:
         return ""
     row = rows[0]
-    parts = [f"Method: {method.replace('_', ' ')}; convention: {row['convention']}"]
+    parts = [f"Method: {method_named(method)}"]
+    settings = short_convention(method, str(row["convention"]))
+    if settings:
+        parts.append(f"settings: {settings}")
     intervals = dict.fromkeys(
         f"{_level(r['conf_level'])}% {r['interval_method']}"
         for r in rows
         if r["interval_method"] and _finite(r["conf_level"])
     )
     if intervals:
-        parts.append("interval: " + ", ".join(intervals))
+        parts.append("interval: " + ", and ".join(list(intervals)[:4]))
     tests = dict.fromkeys(
         r["test"] + (f", {r['alternative']}" if r["alternative"] else "")
         for r in rows
         if r["test"]
     )
     if tests:
-        parts.append("test: " + "; ".join(list(tests)[:4]))
+        parts.append("test: " + ", and ".join(list(tests)[:4]))
     return "; ".join(parts) + "."
 
 
@@ -242,34 +253,47 @@ def _level(level: float) -> str:
     return significant(100 * level).removesuffix(".0")
 
 
-def _printed(printed: Sequence[PrintedNumber]) -> str:
+def _printed(printed: Sequence[PrintedNumber], analysis: Mapping) -> str:
     if not printed:
         return "No printed number of the paper is compared here."
-    parts = []
     several = len({p.place[0] for p in printed}) > 1
+    # A number printed in several places is said once.
+    said: dict[tuple[str, ...], list[PrintedNumber]] = {}
     for p in printed:
+        found = "no number"
         if math.isfinite(p.recomputed):
-            # One digit more than is printed, so that an agreement can be seen.
-            found = journal_number(
+            found = beside_printed(
                 p.recomputed,
-                statistic=p.place[1],
-                unit="%" if p.unit == "%" else "",
-                field=p.field,
+                {
+                    "printed": p.text,
+                    "value": p.digits,
+                    "relation": p.relation,
+                    "field": p.field,
+                    "statistic": p.place[1],
+                    "unit": p.unit,
+                },
             )
-        else:
-            found = "no number"
-        unit = f" {p.unit}" if p.unit and p.unit not in p.text else ""
-        parts.append(
-            f"{p.claim_id}, {_named(p, several)}: {p.text}{unit} (recomputed {found}, "
-            f"{p.verdict.replace('_', ' ')})"
-        )
+        same = (_named(p, several, analysis), p.digits or p.text, found, p.verdict)
+        said.setdefault(same, []).append(p)
+    parts = [
+        f"{', '.join(p.claim_id for p in alike)}, {name}: {with_unit(alike[0])} "
+        f"(recomputed {found}, {verdict.replace('_', ' ')})"
+        for (name, _, found, verdict), alike in said.items()
+    ]
     more = (
         "" if len(parts) <= 12 else f"; {len(parts) - 12} more in the table of claims"
     )
     return "Printed: " + "; ".join(parts[:12]) + more + "."
 
 
-def _named(number: PrintedNumber, several: bool) -> str:
+def with_unit(number: PrintedNumber) -> str:
+    """Return a printed number with its unit, unless the words have it."""
+    unit, text = number.unit, number.text
+    there = unit in text or (unit == "%" and "percent" in text.lower())
+    return text if there or not unit else f"{text} {unit}"
+
+
+def _named(number: PrintedNumber, several: bool, analysis: Mapping) -> str:
     """Say which number it is: of which endpoint, what, of which group, when."""
     endpoint, statistic, group, reference, term, timepoint = number.place
     parts = [endpoint] if several else []
@@ -277,8 +301,19 @@ def _named(number: PrintedNumber, several: bool) -> str:
     parts.append(f"{group} against {reference}" if reference else group)
     # Parts of a course have names, visits a time.
     named = timepoint.startswith(("before ", "after "))
-    parts.append(timepoint if named else f"at {timepoint}" if timepoint else "")
+    parts.append(timepoint if named else _at(timepoint, analysis))
     return ", ".join(part for part in parts if part)
+
+
+def _at(timepoint: str, analysis: Mapping) -> str:
+    """Return ``at 365 days``."""
+    units = {sample["time_unit"] for sample in analysis["samples"]}
+    try:
+        float(timepoint)
+    except ValueError:
+        units = set()
+    unit = units.pop() if len(units) == 1 else ""
+    return f"at {journal_time(timepoint)} {unit}".rstrip() if timepoint else ""
 
 
 def _field(field: str) -> str:

@@ -16,6 +16,7 @@ from scipy.special import betaincinv, ndtri
 from reanalysis.errors import MethodError
 from reanalysis.results import NAN
 from reanalysis.risk_sets import Floats, Ints
+from reanalysis.survival_curve import first_time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,13 +129,10 @@ def half_time(curve: Incidence) -> HalfTime:
     interval: Brookmeyer and Crowley, Biometrics 1982;38:29-41, for a survival curve.
     """
     early, late = (
-        _first(curve.times, limit >= 0.5) for limit in (curve.conf_high, curve.conf_low)
+        first_time(curve.times, limit >= 0.5)
+        for limit in (curve.conf_high, curve.conf_low)
     )
-    return HalfTime(_first(curve.times, curve.incidence > 0.5 - 1e-9), early, late)
-
-
-def _first(times: Floats, where: np.ndarray) -> float:
-    return float(times[where.argmax()]) if where.any() else NAN
+    return HalfTime(first_time(curve.times, curve.incidence > 0.5 - 1e-9), early, late)
 
 
 def _count(time: Floats, at: Floats) -> Ints:

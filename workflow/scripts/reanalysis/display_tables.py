@@ -9,9 +9,16 @@ from html import escape
 from io import StringIO
 
 from reanalysis.analyses import PRIMARY
+from reanalysis.convention_text import short_convention
 from reanalysis.forest_rows import name_of
-from reanalysis.formatting import journal_number, journal_p
+from reanalysis.formatting import (
+    beside_printed,
+    journal_number,
+    journal_p,
+    journal_time,
+)
 from reanalysis.job import write_text
+from reanalysis.words import choice_named
 
 Table = tuple[Sequence[str], list[list[str]]]
 
@@ -37,7 +44,8 @@ def claims_table(study: Mapping, claims: Sequence[Mapping]) -> Table:
     for claim in claims:
         analysis = analyses.get(claim["analysis"], {})
         unit = f" {claim['unit']}" if claim["unit"] and claim["value"] else ""
-        if claim["unit"] and claim["unit"] in claim["printed"]:
+        words = claim["printed"].lower().replace("percent", "%")
+        if claim["unit"] and claim["unit"].lower() in words:
             unit = ""
         rows.append(
             [
@@ -47,7 +55,9 @@ def claims_table(study: Mapping, claims: Sequence[Mapping]) -> Table:
                 claim["printed"] + unit,
                 _recomputed(claim),
                 claim["verdict"].replace("_", " "),
-                claim["convention"].replace("_", " "),
+                short_convention(
+                    analysis.get("method", ""), claim["convention"].replace("_", " ")
+                ),
                 claim["reason"],
                 ", ".join(p for p in (claim["source"], claim["locator"]) if p),
             ]
@@ -65,7 +75,7 @@ def _number_named(claim: Mapping) -> str:
         if claim["reference"]:
             text += f" against {claim['reference']}"
     if claim["timepoint"]:
-        text += f"; {claim['timepoint']}"
+        text += f"; {journal_time(claim['timepoint'])}"
     if claim["endpoint"]:
         text += f" ({claim['endpoint']})"
     return text
@@ -74,17 +84,12 @@ def _number_named(claim: Mapping) -> str:
 def _recomputed(claim: Mapping) -> str:
     if claim["recomputed"] in ("", None):
         return ""
-    kind = {
-        "statistic": claim["statistic"],
-        "unit": "%" if claim["unit"] == "%" else "",
-        "field": claim["field"],
-    }
     low, high = (float(claim[f"recomputed_{end}"] or "nan") for end in ("low", "high"))
     if high > low:
-        texts = [journal_number(x, **kind) for x in (low, high)]
+        texts = [beside_printed(x, claim) for x in (low, high)]
         if texts[0] != texts[1]:
             return " to ".join(texts)
-    return journal_number(float(claim["recomputed"]), **kind)
+    return beside_printed(float(claim["recomputed"]), claim)
 
 
 def results_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
@@ -109,7 +114,7 @@ def results_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
                     if part
                 ),
                 _against(row),
-                f"{row['timepoint']} {row['time_unit']}".strip()
+                f"{journal_time(row['timepoint'])} {row['time_unit']}".strip()
                 if row["timepoint"]
                 else "",
                 _blank(row["estimate"], **kind) + _unit(row),
@@ -138,14 +143,14 @@ def sensitivity_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
         kind = {"statistic": row["statistic"], "unit": unit}
         several = int(row["specifications"] or 1) > 1
         interval = {"conf_low": row["conf_low"], "conf_high": row["conf_high"]}
-        scenario = row["scenario"].replace("_", " ")
+        scenario = choice_named(row["scenario"])
         shown.append(
             [
                 analyses.get(row["analysis"], {}).get("label", row["analysis"]),
                 row["endpoint"],
                 name_of(row["statistic"]) + (f", {row['term']}" if row["term"] else ""),
                 _against(row),
-                row["timepoint"],
+                journal_time(row["timepoint"]),
                 f"{scenario} ({row['specifications']} runs)" if several else scenario,
                 _span(row["estimate_low"], row["estimate_high"], **kind)
                 if several

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaln, ndtr, ndtri, xlog1py, xlogy
+from scipy.special import betaln, ndtri, xlog1py, xlogy
 
 from reanalysis.errors import MethodError
 from reanalysis.results import NAN
@@ -124,16 +124,6 @@ def _slope(s: float, scale: str) -> float:
         case "arcsine":
             return 0.5 / math.sqrt(s * (1 - s))
     return 1 / (s * (1 - s))
-
-
-def p_value(z: float, alternative: str = "two-sided") -> float:
-    """Return the normal p-value of z."""
-    match alternative:
-        case "less":
-            return float(ndtr(z))
-        case "greater":
-            return float(ndtr(-z))
-    return float(2 * ndtr(-abs(z)))
 
 
 def difference(group: Point, reference: Point, conf_level: float = 0.95) -> Comparison:

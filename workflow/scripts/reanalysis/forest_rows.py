@@ -7,9 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reanalysis.analyses import CONVENTION, HEADLINE, PRIMARY, STATED
-from reanalysis.formatting import MISSING, journal_number, journal_p, significant
+from reanalysis.formatting import (
+    MISSING,
+    capitalised,
+    journal_number,
+    journal_p,
+    significant,
+)
 from reanalysis.printed import PrintedNumber, place_of
-from reanalysis.words import RATIOS
+from reanalysis.words import RATIOS, choice_named
 
 if TYPE_CHECKING:
     from reanalysis.figures.forest import Forest, Line
@@ -98,6 +104,10 @@ FALLBACK = frozenset(
 )
 
 NAMES = {
+    "n": "Patients",
+    "sd": "Standard deviation",
+    "person_time": "Person-time",
+    "follow_up_median": "Median follow-up",
     "median_survival": "Median",
     "survival_probability": "Survival",
     "restricted_mean": "Restricted mean",
@@ -267,28 +277,26 @@ def _over_scenarios(
     from reanalysis.figures.forest import Line
 
     lines: list[Line] = []
-    same: list[str] = []
-    unmoved = 0
     p_only = _p_only(blocks)
+    # A choice that changes nothing at all is named below, not drawn in every block.
+    same = _without_effect(blocks)
+    unmoved = 0
     for block, scenarios in blocks.items():
         if len(blocks) > 1:
             lines.append(Line(label=_title(block, scenarios), role="heading"))
         shown, further = 0, []
-        # A block that no scenario touches is one row, beside others that they do.
-        still = len(blocks) > 1 and all(
-            len(found) == 1 and _alike(found[0], scenarios[PRIMARY][0])
-            for found in scenarios.values()
-        )
-        unmoved += still and len(scenarios) > 1
         test = scenarios[PRIMARY][0]["test"] if len(statistics) > 1 else ""
         label = "Primary analysis" + (f": {test}" if test else "")
         lines.append(_line(label, scenarios[PRIMARY], "primary", p_only))
         lines.extend(_printed_lines(block, scenarios, printed, p_only))
         for scenario, found in scenarios.items():
-            if scenario == PRIMARY or still:
+            if scenario == PRIMARY or scenario in same:
+                continue
+            if len(found) == 1 and _alike(found[0], scenarios[PRIMARY][0]):
+                unmoved += 1
                 continue
             role = "range" if len(found) > 1 else "scenario"
-            label = scenario.replace("_", " ")
+            label = choice_named(scenario)
             if scenario == STATED:
                 role = "stated"
                 label = f"as the paper states: {found[0]['convention']}"
@@ -297,9 +305,6 @@ def _over_scenarios(
                 label += f": {found[0]['test']}"
             if role == "range":
                 label += f" ({len(found)} runs)"
-            elif len(blocks) == 1 and _alike(found[0], scenarios[PRIMARY][0]):
-                same.append(scenario.replace("_", " "))
-                continue
             elif role == "scenario" and shown == MOST_SCENARIOS:
                 further.append(found[0])
                 continue
@@ -308,11 +313,10 @@ def _over_scenarios(
         if further:
             label = f"{len(further)} further scenarios"
             lines.append(_line(label, [*further, further[0]], "range", p_only))
-    legend = [f"As the primary analysis: {_listed(same)}."] if same else []
-    if unmoved and len(lines) > 2 * unmoved:
-        legend.append(
-            "Where the primary analysis stands alone, no scenario changes it."
-        )
+    names = [choice_named(scenario) for scenario in same]
+    legend = [f"As the primary analysis: {_listed(names)}."] if same else []
+    if unmoved:
+        legend.append("Choices that change nothing in one part are left out there.")
     one = next(iter(blocks.values()))[PRIMARY][0]
     title = (
         ""
@@ -322,6 +326,22 @@ def _over_scenarios(
     return _made(
         kind, blocks, statistics, lines, one, p_only, title=title, legend=legend
     )
+
+
+def _without_effect(blocks: Blocks) -> list[str]:
+    """Return the scenarios that give the primary numbers wherever they were run."""
+    runs: dict[str, list[tuple[Rows, Rows]]] = {}
+    for scenarios in blocks.values():
+        for scenario, found in scenarios.items():
+            if scenario != PRIMARY:
+                runs.setdefault(scenario, []).append((found, scenarios[PRIMARY]))
+    return [
+        scenario
+        for scenario, pairs in runs.items()
+        if all(
+            len(found) == 1 and _alike(found[0], primary[0]) for found, primary in pairs
+        )
+    ]
 
 
 def _alike(row: Mapping, other: Mapping) -> bool:
@@ -619,7 +639,7 @@ def _title(block: tuple[str, ...], scenarios: Mapping[str, Rows]) -> str:
     endpoint, group, reference, term, timepoint = block
     parts = [endpoint, _compared(group, reference), term, _when(timepoint, row)]
     text = ", ".join(dict.fromkeys(part for part in parts if part))
-    return text[:1].upper() + text[1:]
+    return capitalised(text)
 
 
 def _short(block: tuple[str, ...], row: Mapping, several: Mapping[str, bool]) -> str:

@@ -6,8 +6,9 @@ Nothing is decided on these texts: comparisons use the full-precision numbers.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from reanalysis.rounding import COUNTS, round_half_up
+from reanalysis.rounding import COUNTS, interval, round_half_up
 
 MINUS, INFINITY, MISSING = "\u2212", "\u221e", "\u2013"
 
@@ -28,6 +29,22 @@ RATIOS = frozenset(
 
 #: Always shown in per cent with one decimal.
 PERCENTS = frozenset({"percent", "percent_of", "percent_reduction"})
+
+
+def capitalised(text: str) -> str:
+    """Begin with a capital, unless the first word has one of its own (eGFR, rIFN-g)."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first == first.lower() else text
+
+
+def journal_time(timepoint: object) -> str:
+    """Return a time of a row as a reader wants it; names of visits stay."""
+    text = "" if timepoint is None else str(timepoint)
+    try:
+        x = float(text)
+    except ValueError:
+        return text
+    return f"{x:g}" if abs(x) < 1e6 else text
 
 
 def journal_p(p: float) -> str:
@@ -98,3 +115,27 @@ def journal_interval(
     level = significant(100 * conf_level)
     low_text, high_text = (journal_number(x, **kind) for x in (low, high))
     return f"{level.removesuffix('.0')}% CI, {low_text} to {high_text}"
+
+
+def beside_printed(x: float, claim: Mapping) -> str:
+    """Return a recomputed number with one digit more than is printed.
+
+    So an agreement, or how far it fails, can be seen. ``claim`` has the columns
+    printed, value, relation, field, statistic and unit of claims.csv.
+    """
+    unit = "%" if claim["unit"] == "%" else ""
+    text = journal_number(
+        x, field=claim["field"], statistic=claim["statistic"], unit=unit
+    )
+    value, relation = claim["value"], claim["relation"]
+    if text == "<0.001" and relation == "<" and x < float(value) < 0.001:
+        return f"<{value}"
+    if relation not in {"=", "~"} or not value or not math.isfinite(x):
+        return text
+    if claim["statistic"] in COUNTS and x.is_integer():
+        return text
+    printed = interval(claim["printed"], value, relation, field=claim["field"])
+    exact = round_half_up(x, max(printed.digits, 0) + 1)
+    if not any(digit in "123456789" for digit in exact) and x:
+        return text
+    return exact.replace("-", MINUS) + unit

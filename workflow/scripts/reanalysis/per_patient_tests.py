@@ -25,18 +25,13 @@ from reanalysis.location import (
     signed_rank_test,
 )
 from reanalysis.means import TTest, moments, one_sample_t, two_sample_t
-from reanalysis.results import NAN, Estimate
+from reanalysis.results import NAN, Estimate, joined
 
 Floats = NDArray[np.float64]
 Rows = list[Estimate]
 Settings = Mapping[str, object]
 #: Values per patient by statistic, group and part of the course, and their note.
 Values = Mapping[tuple[str, str, str], tuple[Floats, str]]
-
-
-def joined(*parts: str) -> str:
-    """Join the parts of a note, each once."""
-    return "; ".join(dict.fromkeys(part for part in parts if part))
 
 
 def against_zero(place: Estimate, values: Floats, settings: Settings) -> Rows:

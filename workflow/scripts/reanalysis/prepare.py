@@ -14,7 +14,8 @@ from reanalysis.dataset import (
 from reanalysis.derive import Columns, derive
 from reanalysis.errors import InputError, expect_known
 from reanalysis.plan import WITHOUT_TABLE
-from reanalysis.rounding import COUNTS, interval
+from reanalysis.printed_sample import printed_sample
+from reanalysis.rounding import interval
 from reanalysis.selection import rows_where
 
 _SURVIVAL = (("time", "event"), ("start", "stop", "event"))
@@ -127,7 +128,7 @@ def prepare_analysis(
     at = f"analyses.{name}"
     if declared["method"] in WITHOUT_TABLE:
         prepared |= {"kind": "summary", "awaited": False}
-        prepared["samples"] = [_printed_sample(declared, claims, where, at)]
+        prepared["samples"] = [printed_sample(declared, claims, where, at)]
         return prepared
     if declared["method"] == "fixed_time" and not declared.get("times"):
         raise InputError("fixed_time needs 'times'", file=where, column=at)
@@ -478,71 +479,6 @@ def _groups(
             expected="two groups or more",
         )
     return groups
-
-
-#: Numbers of patients that each layout of a design analysis takes.
-SIZES = {"one_arm": 1, "pairs": 1, "groups": 2, "survival": 2, "dose_escalation": 2}
-#: What an analysis of printed numbers cannot do without.
-_NEEDED = {"arithmetic": ("operation", "inputs"), "design": ("layout", "inputs")}
-
-
-def _printed_sample(
-    declared: Mapping, claims: Sequence[Mapping], where: str, at: str
-) -> dict[str, object]:
-    by_id = {claim["claim_id"]: claim for claim in claims}
-    names = ("value", "value_low", "value_high", "label", "unit")
-    columns: Columns = {name: [] for name in names}
-    method = declared["method"]
-    for key in _NEEDED[method]:
-        if key not in declared:
-            raise InputError(f"{method} needs '{key}'", file=where, column=at)
-    if method == "design" and len(declared["inputs"]) != SIZES[declared["layout"]]:
-        raise InputError(
-            f"the layout {declared['layout']} takes another number of inputs",
-            file=where,
-            column=f"{at}.inputs",
-            value=len(declared["inputs"]),
-            expected=str(SIZES[declared["layout"]]),
-        )
-    for claim_id in declared["inputs"]:
-        expect_known(claim_id, by_id, where, f"{at}.inputs")
-        claim = by_id[claim_id]
-        if claim["relation"] != "=":
-            raise InputError(
-                f"{method} needs a claim with one exact number",
-                file=where,
-                column=f"{at}.inputs",
-                value=claim_id,
-            )
-        printed = interval(claim["printed"], claim["value"], "=")
-        if method == "design" and not (
-            printed.value.is_integer() and printed.value > 0
-        ):
-            raise InputError(
-                "design needs numbers of patients",
-                file=where,
-                column=f"{at}.inputs",
-                value=f"{claim_id}: {claim['printed']}",
-                expected="a whole number above 0",
-            )
-        exact = claim["statistic"] in COUNTS
-        columns["value"].append(printed.value)
-        columns["value_low"].append(printed.value if exact else printed.low)
-        columns["value_high"].append(printed.value if exact else printed.high)
-        columns["label"].append(claim_id)
-        columns["unit"].append(claim["unit"])
-    return {
-        "columns": columns,
-        "covariates": [],
-        "people": list(columns["label"]),
-        "lost": [False] * len(columns["label"]),
-        "groups": [],
-        "reference": "",
-        "unit": "",
-        "time_unit": "",
-        "dropped": 0,
-        "endpoint": "",
-    }
 
 
 def _labels(values: object) -> list[str | None]:

@@ -30,7 +30,7 @@ class PrintedNumber:
 
 def place_of(row: Mapping) -> tuple[str, ...]:
     """Return what an estimate is of, whatever the settings."""
-    return tuple(_label(row[column]) for column in PLACE)
+    return tuple(label_of(row[column]) for column in PLACE)
 
 
 def printed_numbers(
@@ -67,6 +67,21 @@ def printed_numbers(
     return found
 
 
+def printed_said(numbers: Sequence[PrintedNumber]) -> str:
+    """Return ``printed P = .31 (K14, K15)``; what is printed twice is said once."""
+    said: dict[tuple[str, str, str], list[PrintedNumber]] = {}
+    for number in numbers:
+        value = number.text
+        if math.isfinite(number.value):
+            value = f"{number.value:.12g}"
+        said.setdefault((number.field, number.relation, value), []).append(number)
+    texts = []
+    for alike in said.values():
+        ids = ", ".join(dict.fromkeys(number.claim_id for number in alike))
+        texts.append(f"printed {alike[0].text} ({ids})")
+    return "; ".join(texts)
+
+
 def _numeric(claim: Mapping) -> bool:
     if claim["relation"] == "words" or not claim["value"]:
         return False
@@ -86,5 +101,6 @@ def _factor(claim: Mapping, row: Mapping, recomputed: float) -> float:
     return 100.0 if percent and row["unit"] == "proportion" else 1.0
 
 
-def _label(value: object) -> str:
+def label_of(value: object) -> str:
+    """Return a time or the name of a visit as text."""
     return f"{value:g}" if isinstance(value, float) else str(value or "")

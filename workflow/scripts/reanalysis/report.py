@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +17,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reanalysis.consistency_page import consistency
-from reanalysis.formatting import MINUS, MISSING, journal_number
-from reanalysis.rounding import COUNTS, interval, round_half_up
+from reanalysis.convention_text import short_convention
+from reanalysis.formatting import (
+    MISSING,
+    beside_printed,
+    capitalised,
+    journal_number,
+    journal_time,
+)
 from reanalysis.rows import read_rows
+from reanalysis.words import choice_named, method_named
 
 #: Each verdict in one line, in the order in which they are listed, with the mark
 #: that stands beside its name.
@@ -123,8 +129,10 @@ _NO_ANALYSIS = {
     "dataset": "",
     "awaited": False,
 }
+#: Characters that mean something in an address or in HTML.
+_RESERVED = str.maketrans({c: f"%{ord(c):02X}" for c in "%#<>\"'&"})
 #: Pictures above this size are embedded as pixels, which are smaller then.
-_LARGE = 1_000_000
+_LARGE = 300_000
 
 
 def page_data(
@@ -377,7 +385,8 @@ def _what(study: Mapping, row: Mapping[str, str]) -> dict[str, object]:
     if row["timepoint"]:
         units = {sample["time_unit"] for sample in analysis.get("samples", ())}
         known = len(units) == 1 and _is_number(row["timepoint"])
-        details.append(f"at {row['timepoint']} {units.pop() if known else ''}".strip())
+        unit = units.pop() if known else ""
+        details.append(f"at {journal_time(row['timepoint'])} {unit}".strip())
     population = study["populations"].get(row["population"], {}).get("label", "")
     if (
         population
@@ -431,33 +440,11 @@ def _recomputed(row: Mapping[str, str]) -> str:
     ends = (row["recomputed_low"], row["recomputed_high"])
     if "" in ends or ends[0] == ends[1]:
         ends = (row["recomputed"],)
-    shown = list(dict.fromkeys(_digits(row, float(end)) for end in ends))
+    shown = list(dict.fromkeys(beside_printed(float(end), row) for end in ends))
     unit = "" if shown[0].endswith("%") else row["unit"]
     if row["field"] in {"p_value", "test_statistic", "n"}:
         unit = ""
     return " to ".join(shown) + (f" {unit}" if unit else "")
-
-
-def _digits(row: Mapping[str, str], x: float) -> str:
-    text = journal_number(
-        x,
-        field=row["field"],
-        statistic=row["statistic"],
-        unit="%" if row["unit"] == "%" else "",
-    )
-    if text == "<0.001" and row["relation"] == "<" and x < float(row["value"]) < 0.001:
-        return f"<{row['value']}"
-    if row["relation"] not in {"=", "~"} or not row["value"] or not math.isfinite(x):
-        return text
-    if row["statistic"] in COUNTS and x.is_integer():
-        return text
-    printed = interval(
-        row["printed"], row["value"], row["relation"], field=row["field"]
-    )
-    exact = round_half_up(x, max(printed.digits, 0) + 1)
-    if not any(digit in "123456789" for digit in exact) and x:
-        return text
-    return exact.replace("-", MINUS) + ("%" if row["unit"] == "%" else "")
 
 
 def _groups(study: Mapping, claims: Sequence[dict]) -> list[dict[str, object]]:
@@ -487,7 +474,9 @@ def _group(study: Mapping, name: str, claims: list[dict]) -> dict[str, object]:
     for claim in claims:
         claim["said_above"] = shared.get(claim["verdict"]) == claim["reason"]
         claim["convention"] = (
-            "" if claim["convention"] == convention else claim["convention"]
+            ""
+            if claim["convention"] == convention
+            else short_convention(analysis["method"], claim["convention"])
         )
         if claim["what"]["main"] in heading:
             claim["what"]["main"] = ""
@@ -500,32 +489,17 @@ def _group(study: Mapping, name: str, claims: list[dict]) -> dict[str, object]:
         runs.append({"details": details if named else [], "claims": alike})
     return {
         "id": name,
-        "label": _headline(analysis["label"]),
-        "method": _method(analysis["method"]),
+        "label": capitalised(analysis["label"]),
+        "method": method_named(analysis["method"]),
         "kind": analysis["kind"],
         "population": population.get("label", ""),
         "paper": {"test": "", "statement": "", **analysis["paper"]},
-        "convention": convention,
+        "convention": short_convention(analysis["method"], convention),
         "awaits": analysis["dataset"] if analysis["awaited"] else "",
         "shared": shared,
         "runs": runs,
         "claims": claims,
     }
-
-
-def _headline(text: str) -> str:
-    """Begin with a capital, unless the first word has one of its own (eGFR)."""
-    first = text.partition(" ")[0]
-    return text[:1].upper() + text[1:] if first == first.lower() else text
-
-
-def _method(name: str) -> str:
-    names = {
-        "kaplan_meier": "Kaplan-Meier",
-        "cox": "Cox model",
-        "competing_risks": "Competing risks",
-    }
-    return names.get(name, _words(name))
 
 
 def _request(study: Mapping, row: Mapping[str, str]) -> dict[str, object]:
@@ -570,7 +544,7 @@ def _sensitivity(
             (*place, row["scenario"], row["moves"], row["p_low"], row["p_high"]),
             {
                 **_heading(study, row),
-                "scenario": _words(row["scenario"]),
+                "scenario": choice_named(row["scenario"]),
                 "moves": row["moves"],
                 "p": _span(row, "p_low", "p_high", field="p_value"),
                 "test": row["test"],
@@ -611,7 +585,7 @@ def _steady(
         group = groups.setdefault(
             analysis,
             {
-                "label": _headline(study["analyses"][analysis]["label"]),
+                "label": capitalised(study["analyses"][analysis]["label"]),
                 "kind": first["kind"],
                 "scenarios": {},
                 "lines": {},
@@ -649,9 +623,12 @@ def _heading(study: Mapping, row: Mapping[str, str]) -> dict[str, str]:
     if row["group"]:
         details.append(_groups_named(row))
     if row["timepoint"]:
-        details.append(f"at {row['timepoint']}")
+        units = {sample["time_unit"] for sample in analysis.get("samples", ())}
+        known = len(units) == 1 and _is_number(row["timepoint"])
+        unit = units.pop() if known else ""
+        details.append(f"at {journal_time(row['timepoint'])} {unit}".strip())
     return {
-        "label": _headline(analysis["label"]),
+        "label": capitalised(analysis["label"]),
         "kind": row["kind"],
         "endpoint": row["endpoint"] if row["endpoint"] != analysis["endpoint"] else "",
         "details": " \u00b7 ".join(word for word in details if word),
@@ -723,13 +700,15 @@ def _figure(
 def _picture(stem: Path) -> dict[str, str]:
     """Return a figure as a data address, with its caption and where its files lie."""
     vector = stem.with_suffix(".svg").read_bytes()
-    kind, data = "svg+xml", vector
+    # As text a vector figure is a quarter smaller than in base64.
+    text = " ".join(vector.decode("utf-8").split())
+    source = "data:image/svg+xml," + text.translate(_RESERVED)
     if len(vector) > _LARGE:
-        pixels = stem.with_suffix(".png").read_bytes()
-        if len(pixels) < len(vector):
-            kind, data = "png", pixels
+        pixels = base64.b64encode(stem.with_suffix(".png").read_bytes()).decode()
+        if len(pixels) < len(source):
+            source = f"data:image/png;base64,{pixels}"
     return {
-        "source": f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
+        "source": source,
         "files": f"../figures/{stem.parent.name}/{stem.name}",
         "caption": stem.with_suffix(".txt").read_text(encoding="utf-8").strip(),
     }

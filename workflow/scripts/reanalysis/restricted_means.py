@@ -13,8 +13,9 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
+from reanalysis.binomial import normal_p_value
 from reanalysis.errors import MethodError
 from reanalysis.results import NAN
 from reanalysis.risk_sets import Floats, FollowUp
@@ -103,7 +104,9 @@ def difference(
         return Contrast(found, NAN, NAN, NAN, NAN, NAN)
     reach = float(ndtri((1 + conf_level) / 2)) * error
     z = found / error
-    return Contrast(found, error, found - reach, found + reach, z, _p(z, alternative))
+    return Contrast(
+        found, error, found - reach, found + reach, z, normal_p_value(z, alternative)
+    )
 
 
 def ratio(
@@ -127,14 +130,12 @@ def ratio(
     reach = math.exp(float(ndtri((1 + conf_level) / 2)) * log_error)
     z = math.log(found) / log_error
     return Contrast(
-        found, log_error, found / reach, found * reach, z, _p(z, alternative)
-    )
-
-
-def _p(z: float, alternative: str) -> float:
-    tails = {"less": z, "greater": -z}
-    return float(
-        ndtr(tails[alternative]) if alternative in tails else 2 * ndtr(-abs(z))
+        found,
+        log_error,
+        found / reach,
+        found * reach,
+        z,
+        normal_p_value(z, alternative),
     )
 
 

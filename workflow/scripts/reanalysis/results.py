@@ -129,3 +129,8 @@ class Estimate:
             if not (name == "endpoint" and row["endpoint"]):
                 row[name] = value
         return row
+
+
+def joined(*parts: str) -> str:
+    """Join the parts of a note, each once."""
+    return "; ".join(dict.fromkeys(part for part in parts if part))

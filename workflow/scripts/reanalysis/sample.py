@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -41,3 +41,9 @@ class Sample:
     def has(self, *roles: str) -> bool:
         """Tell whether every role is a column of the rows."""
         return all(role in self.rows.columns for role in roles)
+
+    def parts(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Yield all rows under the label "" and, when there are groups, each's."""
+        yield "", self.rows
+        for label in self.groups:
+            yield label, self.rows[self.rows["group"] == label]

@@ -66,10 +66,10 @@ def _sentence(error: object) -> str:
     if rule == "enum":
         near = get_close_matches(str(value), map(str, limit), n=1)
         hint = f", perhaps '{near[0]}' is meant" if near else ""
-    return f"{key} (found: {_show(value)}){hint}; expected {_allowed(schema, rule)}"
+    return f"{key} (found: {_show(value)}){hint}; expected {_allowed(schema)}"
 
 
-def _allowed(schema: Mapping, rule: str = "") -> str:
+def _allowed(schema: Mapping) -> str:
     if "const" in schema:
         return _show(schema["const"])
     if "enum" in schema:

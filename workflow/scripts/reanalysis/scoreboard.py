@@ -247,7 +247,7 @@ def write(claims: Sequence[Mapping], looks: Mapping, stem: str) -> None:
     """Write the scoreboard's five files."""
     from reanalysis.figures.sheet import Sheet, notice, rendered
     from reanalysis.figures.style import Look
-    from reanalysis.presentation import write_figure
+    from reanalysis.presentation.files import write_figure
 
     look = Look.of(looks)
     with look.applied():

@@ -55,11 +55,3 @@ def one_proportion(n: int, null: float, *, two_sided: bool = True) -> float:
     if two_sided:
         return min(binomial_test(x, n, null).p_value for x in (0, n))
     return min(null**n, (1 - null) ** n)
-
-
-def patients_needed(smallest: object, level: float, most: int = 100) -> int | None:
-    """Return the fewest patients (or pairs) with which a test can reach ``level``.
-
-    ``smallest`` gives the smallest p for a number of patients; None beyond ``most``.
-    """
-    return next((n for n in range(1, most + 1) if smallest(n) < level), None)  # type: ignore[operator]

@@ -44,6 +44,75 @@ MEANINGS = {
     "sooner": "a shorter time to the event",
 }
 
+#: Methods whose name is more than their key.
+_METHODS = {
+    "kaplan_meier": "Kaplan-Meier",
+    "log_rank": "log-rank",
+    "fixed_time": "survival at a fixed time",
+    "cox": "Cox model",
+    "wilcoxon": "rank and t tests",
+    "tables": "tables of counts",
+    "longitudinal": "longitudinal models",
+    "before_after_counts": "counts before and after",
+}
+
+
+def method_named(method: str) -> str:
+    """Return the name of a method family for readers."""
+    return _METHODS.get(method, method.replace("_", " "))
+
+
+#: Names and abbreviations in the names of scenarios, which are written small.
+_PROPER = {
+    word.lower(): word
+    for word in (
+        "Andersen",
+        "Breslow",
+        "Efron",
+        "Firth",
+        "Fisher",
+        "GEE",
+        "Gehan",
+        "Gray",
+        "Greenwood",
+        "Grunkemeier",
+        "Kaplan",
+        "MaxCombo",
+        "Meier",
+        "Peto",
+        "Pratt",
+        "Prentice",
+        "Satterthwaite",
+        "Sen",
+        "Theil",
+        "Thomas",
+        "Wilson",
+    )
+}
+#: Pairs of words that are written with a hyphen.
+_HYPHENED = (
+    "Gehan Breslow",
+    "Kaplan Meier",
+    "log log",
+    "log rank",
+    "Peto Peto",
+    "Theil Sen",
+    "Thomas Grunkemeier",
+)
+
+
+def choice_named(scenario: str) -> str:
+    """Return the name of a scenario for readers (``log_rank_exact``: log-rank exact).
+
+    The paper's own choice is ``stated`` in the tables.
+    """
+    if scenario == "stated":
+        return "as the paper states"
+    words = " ".join(_PROPER.get(word, word) for word in scenario.split("_"))
+    for pair in _HYPHENED:
+        words = re.sub(rf"\b{pair}\b", pair.replace(" ", "-"), words)
+    return words
+
 
 def meaning(printed: str, field: str) -> str | None:
     """Return what the words claim (a key of MEANINGS), None when they claim nothing.

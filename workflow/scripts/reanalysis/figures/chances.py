@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reanalysis.figures.scales import linear_ticks, tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet, series_key
+from reanalysis.figures.sheet import MARGIN, Sheet, series_key, watermark
 from reanalysis.figures.style import GREY, PALE
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def draw(
     top = sheet.y
 
     def plot(axes: Axes) -> None:
+        watermark(axes, "assumed", sheet.look)
         for mark in marks:
             axes.axhline(mark, color=PALE, lw=0.8, zorder=0)
             axes.text(

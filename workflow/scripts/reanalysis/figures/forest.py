@@ -109,7 +109,7 @@ def draw(sheet: Sheet, forest: Forest) -> None:
         height=height,
     )
     sheet.y += 6
-    for tick, text in zip(ticks, _tick_texts(forest, ticks), strict=True):
+    for tick, text in zip(ticks, tick_labels(ticks), strict=True):
         x = left + width * _share(tick, limits, forest.scale)
         sheet.text(x, sheet.y, text, size=small, align="center")
     sheet.y += sheet.line_height(small)
@@ -341,7 +341,7 @@ def _ticks(
     log = forest.scale in ("log", "p")
     for most in (6, 5, 4, 3, 2):
         ticks = (log_ticks if log else linear_ticks)(*limits, most)
-        texts = _tick_texts(forest, ticks)
+        texts = tick_labels(ticks)
         edges = [
             (
                 width * _share(t, limits, forest.scale) - reach,
@@ -354,10 +354,6 @@ def _ticks(
         if all(b[0] - a[1] > 3 for a, b in pairwise(edges)):
             return ticks
     return ticks[:1]
-
-
-def _tick_texts(forest: Forest, ticks: Sequence[float]) -> list[str]:
-    return tick_labels(ticks)
 
 
 def _share(x: float, limits: tuple[float, float], scale: str) -> float:

@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reanalysis.figures.follow_up import (
+    DIAMOND,
+    group_keys,
+    of_group,
+    remarks,
+    risk_table,
+)
 from reanalysis.figures.scales import linear_ticks, tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet, series_key, watermark
-from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, PALE, PRINTED, Series
+from reanalysis.figures.sheet import MARGIN, Sheet, watermark
+from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, PALE, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +87,9 @@ def draw(sheet: Sheet, panel: Competing) -> None:
         places = [left + width * t / (last * 1.01) for t in at]
         _time_axis(sheet, panel, at, places, left + width / 2, named=number == 0)
         if number == 0:
-            _table(sheet, panel, looks, dict(zip(at, places, strict=True)), left)
+            shown = dict(zip(at, places, strict=True))
+            edge = left - sheet.measure("0000", sheet.small) / 2 - 5
+            risk_table(sheet, panel.tables["risk"], _TABLE, looks, shown, edge)
     if len(panel.groups) <= MOST_STACKS:
         _stacks(sheet, panel, last)
     _record(sheet, panel, at)
@@ -95,10 +104,7 @@ def _left(sheet: Sheet) -> float:
 def _head(sheet: Sheet, panel: Competing, looks: Mapping[str, Series]) -> None:
     if panel.title:
         sheet.paragraph(panel.title, weight="bold")
-    for group in panel.groups:
-        start = series_key(sheet, MARGIN, sheet.y, looks[group], sheet.size)
-        lines = sheet.wrap(panel.said.get(group, group), sheet.width - MARGIN - start)
-        sheet.y = sheet.text(start, sheet.y, lines)
+    group_keys(sheet, panel.said, looks)
     start = MARGIN + 3.1 * sheet.size
     middle = sheet.y + 0.5 * sheet.line_height()
     sheet.stroke(
@@ -108,26 +114,7 @@ def _head(sheet: Sheet, panel: Competing, looks: Mapping[str, Series]) -> None:
     text = "1 \u2212 Kaplan-Meier, other causes censored: overstates the risk"
     lines = sheet.wrap(text, sheet.width - MARGIN - start)
     sheet.y = sheet.text(start, sheet.y, lines)
-    for remark in panel.remarks:
-        lines = sheet.wrap(remark, sheet.width - MARGIN - start)
-        sheet.y = sheet.text(start, sheet.y, lines)
-    if panel.printed:
-        middle = sheet.y + 0.5 * sheet.line_height()
-        sheet.stroke([MARGIN + 1.3 * sheet.size], [middle], **_diamond())
-        known = "; ".join(dict.fromkeys(text for *_, text in panel.printed))
-        lines = sheet.wrap(f"printed: {known}", sheet.width - MARGIN - start, most=3)
-        sheet.y = sheet.text(start, sheet.y, lines)
-
-
-def _diamond() -> dict[str, object]:
-    return {
-        "marker": "D",
-        "linestyle": "none",
-        "markersize": 4.2,
-        "markerfacecolor": "white",
-        "markeredgecolor": PRINTED,
-        "markeredgewidth": 0.9,
-    }
+    remarks(sheet, panel.remarks, panel.printed)
 
 
 def _kept_ticks(sheet: Sheet, panel: Competing) -> list[float]:
@@ -143,19 +130,6 @@ def _kept_ticks(sheet: Sheet, panel: Competing) -> list[float]:
     return at[::every]
 
 
-def _of(
-    table: Mapping[str, Sequence], group: str, cause: str = ""
-) -> dict[str, np.ndarray]:
-    held = np.array([str(g) == group for g in table["group"]], dtype=bool)
-    if cause:
-        held &= np.array([str(c) == cause for c in table["cause"]], dtype=bool)
-    return {
-        key: np.array(values, dtype=float)[held]
-        for key, values in table.items()
-        if key not in ("group", "cause")
-    }
-
-
 def _incidences(
     panel: Competing,
     cause: str,
@@ -168,7 +142,7 @@ def _incidences(
 ):
     """Return what draws the curves of one cause."""
     observed = panel.kind not in NOT_OBSERVED
-    curves = {g: _of(panel.tables["incidence"], g, cause) for g in panel.groups}
+    curves = {g: of_group(panel.tables["incidence"], g, cause) for g in panel.groups}
     highest = max(
         float(max(c["conf_high"].max(), c["one_minus_km"].max()))
         for c in curves.values()
@@ -201,7 +175,7 @@ def _incidences(
                 color=look.color, ls=look.dashes, lw=1.5 if observed else 0.9,
             )  # fmt: skip
         for _, time, share, _ in marks:
-            axes.plot([time], [100 * share], clip_on=False, zorder=5, **_diamond())
+            axes.plot([time], [100 * share], clip_on=False, zorder=5, **DIAMOND)
         axes.set_xlim(0, last * 1.01)
         axes.set_ylim(0, top * 1.02)
         axes.set_xticks(at, [""] * len(at))
@@ -227,34 +201,6 @@ def _time_axis(
     if named:
         time = f"Time ({panel.time_unit})" if panel.time_unit else "Time"
         sheet.y = sheet.text(middle, sheet.y, time, align="center")
-
-
-def _table(
-    sheet: Sheet,
-    panel: Competing,
-    looks: Mapping[str, Series],
-    places: Mapping[float, float],
-    left: float,
-) -> None:
-    small = sheet.small
-    sheet.y += 2
-    edge = left - sheet.measure("0000", small) / 2 - 5
-    for group in panel.groups:
-        if len(panel.groups) > 1:
-            start = series_key(sheet, MARGIN, sheet.y, looks[group], small)
-            lines = sheet.wrap(group, sheet.width - MARGIN - start, small, "bold", 2)
-            sheet.y = sheet.text(start, sheet.y, lines, size=small, weight="bold")
-        risk = _of(panel.tables["risk"], group)
-        for key, label in _TABLE:
-            sheet.text(edge, sheet.y, label, size=small, align="right", color=INK)
-            for time, value in zip(risk["time"], risk[key], strict=True):
-                if time in places:
-                    sheet.text(
-                        places[time], sheet.y, f"{value:.0f}", size=small,
-                        align="center",
-                    )  # fmt: skip
-            sheet.y += 1.18 * small
-        sheet.y += 2
 
 
 def _stacks(sheet: Sheet, panel: Competing, last: float) -> None:
@@ -290,7 +236,7 @@ def _stacks(sheet: Sheet, panel: Competing, last: float) -> None:
         x = edge + number * (width + gap)
         if group:
             sheet.text(x, sheet.y, names[number], size=small, weight="bold")
-        curves = [_of(panel.tables["incidence"], group, c) for c in panel.causes]
+        curves = [of_group(panel.tables["incidence"], group, c) for c in panel.causes]
         sheet.plot(
             lambda axes, curves=curves, first=number == 0: _stacked(
                 axes, panel, curves, list(fills.values()), ticks, last, sheet, first
@@ -360,7 +306,7 @@ def _record(sheet: Sheet, panel: Competing, at: Sequence[float]) -> None:
     for cause in panel.causes:
         for group in panel.groups:
             own = {"panel": cause, "series": group}
-            curve = _of(panel.tables["incidence"], group, cause)
+            curve = of_group(panel.tables["incidence"], group, cause)
             for time, share, low, high, naive in zip(
                 curve["time"], curve["incidence"], curve["conf_low"],
                 curve["conf_high"], curve["one_minus_km"], strict=True,
@@ -368,7 +314,7 @@ def _record(sheet: Sheet, panel: Competing, at: Sequence[float]) -> None:
                 sheet.note("step", x=time, y=share, low=low, high=high, **own)
                 sheet.note("1 - Kaplan-Meier", x=time, y=naive, **own)
     for group in panel.groups:
-        risk = _of(panel.tables["risk"], group)
+        risk = of_group(panel.tables["risk"], group)
         for key, _ in _TABLE:
             for time, value in zip(risk["time"], risk[key], strict=True):
                 if time in at:

@@ -10,11 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from reanalysis.figures.follow_up import (
+    DIAMOND,
+    group_keys,
+    of_group,
+    remarks,
+    risk_table,
+)
 from reanalysis.figures.scales import tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet, series_key, watermark
-from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, PRINTED, Series
+from reanalysis.figures.sheet import MARGIN, Sheet, watermark
+from reanalysis.figures.style import GREY, NOT_OBSERVED, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +79,9 @@ def draw(sheet: Sheet, panel: Survival) -> None:
     sheet.y += sheet.line_height(sheet.small)
     time = f"Time ({panel.time_unit})" if panel.time_unit else "Time"
     sheet.y = sheet.text(left + width / 2, sheet.y, time, align="center")
-    _table(sheet, panel, looks, dict(zip(at, places, strict=True)), left)
+    shown = dict(zip(at, places, strict=True))
+    risk_table(sheet, panel.tables["risk"], _TABLE, looks, shown, left - first - 5)
+    _record(sheet, panel, shown)
 
 
 def _height(sheet: Sheet) -> float:
@@ -84,31 +91,8 @@ def _height(sheet: Sheet) -> float:
 def _head(sheet: Sheet, panel: Survival, looks: Mapping[str, Series]) -> None:
     if panel.title:
         sheet.paragraph(panel.title, weight="bold")
-    for group in panel.groups:
-        start = series_key(sheet, MARGIN, sheet.y, looks[group], sheet.size)
-        lines = sheet.wrap(panel.said.get(group, group), sheet.width - MARGIN - start)
-        sheet.y = sheet.text(start, sheet.y, lines)
-    start = MARGIN + 3.1 * sheet.size
-    for remark in panel.remarks:
-        lines = sheet.wrap(remark, sheet.width - MARGIN - start)
-        sheet.y = sheet.text(start, sheet.y, lines)
-    if panel.printed:
-        middle = sheet.y + 0.5 * sheet.line_height()
-        sheet.stroke([MARGIN + 1.3 * sheet.size], [middle], **_diamond())
-        known = "; ".join(dict.fromkeys(text for *_, text in panel.printed))
-        lines = sheet.wrap(f"printed: {known}", sheet.width - MARGIN - start, most=3)
-        sheet.y = sheet.text(start, sheet.y, lines)
-
-
-def _diamond() -> dict[str, object]:
-    return {
-        "marker": "D",
-        "linestyle": "none",
-        "markersize": 4.2,
-        "markerfacecolor": "white",
-        "markeredgecolor": PRINTED,
-        "markeredgewidth": 0.9,
-    }
+    group_keys(sheet, panel.said, looks)
+    remarks(sheet, panel.remarks, panel.printed)
 
 
 def _axis_label(sheet: Sheet, lines: Sequence[str], top: float, height: float) -> None:
@@ -142,15 +126,6 @@ def _widest(sheet: Sheet, panel: Survival, at: Sequence[float]) -> float:
     )
 
 
-def _of(table: Mapping[str, Sequence], group: str) -> dict[str, np.ndarray]:
-    held = np.array([str(g) == group for g in table["group"]], dtype=bool)
-    return {
-        key: np.array([math.nan if v is None else v for v in values], dtype=float)[held]
-        for key, values in table.items()
-        if key != "group"
-    }
-
-
 def _curves(
     axes: Axes,
     panel: Survival,
@@ -166,7 +141,7 @@ def _curves(
         axes.plot([0, max(reached)], [50, 50], color=GREY, lw=0.6, ls=(0, (2, 2)))
     for group in panel.groups:
         look = looks[group]
-        curve = _of(panel.tables["curve"], group)
+        curve = of_group(panel.tables["curve"], group)
         shares = {key: 100 * values for key, values in curve.items() if key != "time"}
         band = {"facecolor": look.color, "alpha": 0.16, "linewidth": 0}
         if not observed:
@@ -188,7 +163,7 @@ def _curves(
             curve["time"], shares["survival"], drawstyle="steps-post",
             color=look.color, ls=look.dashes, lw=1.4 if observed else 0.9,
         )  # fmt: skip
-        marks = _of(panel.tables["censored"], group)
+        marks = of_group(panel.tables["censored"], group)
         axes.plot(
             marks["time"], 100 * marks["survival"], ls="none", marker="|",
             color=look.color, markersize=5, markeredgewidth=0.8, clip_on=False,
@@ -199,7 +174,7 @@ def _curves(
                 [median, median], [0, 50], color=look.color, lw=0.7, ls=look.dashes
             )
     for _, time, share, _ in panel.printed:
-        axes.plot([time], [100 * share], clip_on=False, zorder=5, **_diamond())
+        axes.plot([time], [100 * share], clip_on=False, zorder=5, **DIAMOND)
     axes.set_xlim(0, last * 1.01)
     axes.set_ylim(0, 102)
     axes.set_xticks(at, [""] * len(at))
@@ -207,42 +182,10 @@ def _curves(
     axes.tick_params(labelsize=sheet.small)
 
 
-def _table(
-    sheet: Sheet,
-    panel: Survival,
-    looks: Mapping[str, Series],
-    places: Mapping[float, float],
-    left: float,
-) -> None:
-    small = sheet.small
-    sheet.y += 2
-    for group in panel.groups:
-        if len(panel.groups) > 1:
-            start = series_key(sheet, MARGIN, sheet.y, looks[group], small)
-            lines = sheet.wrap(group, sheet.width - MARGIN - start, small, "bold", 2)
-            sheet.y = sheet.text(start, sheet.y, lines, size=small, weight="bold")
-        risk = _of(panel.tables["risk"], group)
-        for key, label in _TABLE:
-            edge = left - _widest(sheet, panel, list(places)[:1]) / 2 - 5
-            sheet.text(edge, sheet.y, label, size=small, align="right", color=INK)
-            for time, value in zip(risk["time"], risk[key], strict=True):
-                if time in places:
-                    sheet.text(
-                        places[time],
-                        sheet.y,
-                        f"{value:.0f}",
-                        size=small,
-                        align="center",
-                    )
-            sheet.y += 1.18 * small
-        sheet.y += 2
-    _record(sheet, panel, places)
-
-
 def _record(sheet: Sheet, panel: Survival, places: Mapping[float, float]) -> None:
     for group in panel.groups:
         own = {"panel": panel.title, "series": group}
-        curve = _of(panel.tables["curve"], group)
+        curve = of_group(panel.tables["curve"], group)
         for time, share, low, high in zip(
             curve["time"], curve["survival"], curve["conf_low"], curve["conf_high"],
             strict=True,
@@ -255,12 +198,12 @@ def _record(sheet: Sheet, panel: Survival, places: Mapping[float, float]) -> Non
             ):  # fmt: skip
                 if low == low:
                     sheet.note("band", x=time, y=share, low=low, high=high, **own)
-        marks = _of(panel.tables["censored"], group)
+        marks = of_group(panel.tables["censored"], group)
         for time, share in zip(marks["time"], marks["survival"], strict=True):
             sheet.note("censored", x=time, y=share, **own)
         if group in panel.medians:
             sheet.note("median", x=panel.medians[group], y=0.5, **own)
-        risk = _of(panel.tables["risk"], group)
+        risk = of_group(panel.tables["risk"], group)
         for key, _ in _TABLE:
             for time, value in zip(risk["time"], risk[key], strict=True):
                 if time in places:

@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from reanalysis.figures.follow_up import (
+    group_keys,
+    of_group,
+    remarks,
+    risk_table,
+)
 from reanalysis.figures.scales import linear_ticks, tick_labels
-from reanalysis.figures.sheet import MARGIN, Sheet, series_key, watermark
+from reanalysis.figures.sheet import MARGIN, Sheet, watermark
 from reanalysis.figures.style import NOT_OBSERVED, Series
 
 if TYPE_CHECKING:
@@ -43,14 +47,8 @@ def draw(sheet: Sheet, panel: MeanEvents) -> None:
     looks = {group: sheet.look.series(i) for i, group in enumerate(panel.groups)}
     if panel.title:
         sheet.paragraph(panel.title, weight="bold")
-    for group in panel.groups:
-        start = series_key(sheet, MARGIN, sheet.y, looks[group], sheet.size)
-        lines = sheet.wrap(panel.said.get(group, group), sheet.width - MARGIN - start)
-        sheet.y = sheet.text(start, sheet.y, lines)
-    start = MARGIN + 3.1 * sheet.size
-    for remark in panel.remarks:
-        lines = sheet.wrap(remark, sheet.width - MARGIN - start)
-        sheet.y = sheet.text(start, sheet.y, lines)
+    group_keys(sheet, panel.said, looks)
+    remarks(sheet, panel.remarks)
     top_value = _top(panel)
     height = min(max(0.52 * sheet.inner, 118.0), 230.0)
     ticks = linear_ticks(0, top_value, 6)
@@ -78,7 +76,9 @@ def draw(sheet: Sheet, panel: MeanEvents) -> None:
     sheet.y += sheet.line_height(sheet.small)
     time = f"Time ({panel.time_unit})" if panel.time_unit else "Time"
     sheet.y = sheet.text(left + width / 2, sheet.y, time, align="center")
-    _table(sheet, panel, looks, places, left)
+    starts = [str(round(of_group(panel.risk, g)["at_risk"][0])) for g in panel.groups]
+    first = max(sheet.measure(text, sheet.small) for text in starts) / 2
+    risk_table(sheet, panel.risk, _TABLE, looks, places, left - first - 5)
     _record(sheet, panel, places)
 
 
@@ -100,15 +100,6 @@ def _kept(sheet: Sheet, panel: MeanEvents, width: float) -> list[float]:
     return at[::every]
 
 
-def _of(table: Mapping[str, Sequence], group: str) -> dict[str, np.ndarray]:
-    held = np.array([str(g) == group for g in table["group"]], dtype=bool)
-    return {
-        key: np.array([math.nan if v is None else v for v in values], dtype=float)[held]
-        for key, values in table.items()
-        if key != "group"
-    }
-
-
 def _curves(
     axes: Axes,
     sheet: Sheet,
@@ -122,7 +113,7 @@ def _curves(
     observed = panel.kind not in NOT_OBSERVED
     watermark(axes, panel.kind, sheet.look)
     for group in panel.groups:
-        look, curve = looks[group], _of(panel.curve, group)
+        look, curve = looks[group], of_group(panel.curve, group)
         band = {"facecolor": look.color, "alpha": 0.16, "linewidth": 0}
         if not observed:
             band = {
@@ -143,44 +134,15 @@ def _curves(
     axes.tick_params(labelsize=sheet.small)
 
 
-def _table(
-    sheet: Sheet,
-    panel: MeanEvents,
-    looks: Mapping[str, Series],
-    places: Mapping[float, float],
-    left: float,
-) -> None:
-    small = sheet.small
-    sheet.y += 2
-    starts = [str(round(_of(panel.risk, g)["at_risk"][0])) for g in panel.groups]
-    first = max(sheet.measure(text, small) for text in starts) / 2
-    for group in panel.groups:
-        if len(panel.groups) > 1:
-            start = series_key(sheet, MARGIN, sheet.y, looks[group], small)
-            lines = sheet.wrap(group, sheet.width - MARGIN - start, small, "bold", 2)
-            sheet.y = sheet.text(start, sheet.y, lines, size=small, weight="bold")
-        risk = _of(panel.risk, group)
-        for key, label in _TABLE:
-            sheet.text(left - first - 5, sheet.y, label, size=small, align="right")
-            for time, value in zip(risk["time"], risk[key], strict=True):
-                if time in places:
-                    sheet.text(
-                        places[time], sheet.y, f"{value:.0f}", size=small,
-                        align="center",
-                    )  # fmt: skip
-            sheet.y += 1.18 * small
-        sheet.y += 2
-
-
 def _record(sheet: Sheet, panel: MeanEvents, places: Mapping[float, float]) -> None:
     for group in panel.groups:
         own = {"panel": panel.title, "series": group}
-        curve = _of(panel.curve, group)
+        curve = of_group(panel.curve, group)
         for time, mean, low, high in zip(
             curve["time"], curve["mean"], curve["low"], curve["high"], strict=True
         ):
             sheet.note("step", x=time, y=mean, low=low, high=high, **own)
-        risk = _of(panel.risk, group)
+        risk = of_group(panel.risk, group)
         for key, _ in _TABLE:
             for time, value in zip(risk["time"], risk[key], strict=True):
                 if time in places:

@@ -109,7 +109,6 @@ def clouds(
     drawn: Sequence[Cloud],
     slots: Sequence[tuple[float, str, int]],
     slots_axis: str = "",
-    means: bool = False,
 ) -> None:
     """Add boxes with their points over named slots."""
     everything = np.concatenate([cloud.values for cloud in drawn])

@@ -68,7 +68,7 @@ def draw(sheet: Sheet, panel: Selection) -> None:
         sheet.y += 4
         left = _plot(
             sheet, "Relative likelihood (%)", 0.42 * height, [0, 50, 100], (0, 104),
-            lambda axes: _likelihoods(axes, sheet, panel, likely, looks, ends),
+            lambda axes: _likelihoods(axes, likely, looks, ends),
         )  # fmt: skip
     _shape_axis(sheet, ends, left, labels=True)
     for p in points:
@@ -211,8 +211,6 @@ def _falls(
 
 def _likelihoods(
     axes: Axes,
-    sheet: Sheet,
-    panel: Selection,
     points: Sequence[Mapping],
     looks: Mapping[str, Series],
     ends: tuple[float, float],

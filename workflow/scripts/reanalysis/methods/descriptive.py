@@ -156,7 +156,7 @@ def _all(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
     categorical = sample.has("value") and not _numeric(rows["value"])
     levels = sorted(rows["value"].dropna().unique(), key=str) if categorical else []
     found: list[Estimate] = []
-    for group, part in _parts(sample):
+    for group, part in sample.parts():
         visits = [("", part)]
         if sample.has("visit"):
             visits += [
@@ -183,12 +183,6 @@ def _all(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
         note = f"{sample.dropped} {word} without a needed value left out."
         found = [replace(r, note=f"{r.note} {note}".strip()) for r in found]
     return found
-
-
-def _parts(sample: Sample) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield "", sample.rows
-    for group in sample.groups:
-        yield group, sample.rows[sample.rows["group"] == group]
 
 
 def _numeric(column: pd.Series) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 import pandas as pd
 
 from reanalysis import fixed_time
+from reanalysis.binomial import normal_p_value
 from reanalysis.errors import MethodError
 from reanalysis.fixed_time import Comparison, Point
 from reanalysis.results import NAN, Estimate
@@ -158,7 +159,7 @@ def _test(
     return {
         "test": _named(test),
         "test_statistic": z,
-        "p_value": fixed_time.p_value(z, side),
+        "p_value": normal_p_value(z, side),
         "note": "",
     }
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from reanalysis import restricted_means
 from reanalysis.errors import MethodError
-from reanalysis.results import NAN, Estimate
+from reanalysis.results import NAN, Estimate, joined
 from reanalysis.risk_sets import Floats, FollowUp, Ints, follow_up, group_codes
 from reanalysis.sample import Sample
 from reanalysis.survival_bands import Band, confidence_band
@@ -228,7 +228,7 @@ def _median_row(
         conf_level=settings["conf_level"],
         interval_method=f"Brookmeyer-Crowley, {settings['interval']}",
         unit=unit,
-        note=_joined(note, _exhausted(curve)),
+        note=joined(note, _exhausted(curve)),
     )
 
 
@@ -264,7 +264,7 @@ def _mean_row(
         timepoint=found.tau,
         time_unit=unit,
         unit=unit,
-        note=_joined(
+        note=joined(
             f"carried forward from the last follow-up at {last:g}" if carried else "",
             "" if found.std_error else "no variation before the horizon",
             _exhausted(curve),
@@ -337,7 +337,7 @@ def _rows_at(
             conf_level=settings["conf_level"],
             interval_method=settings["interval"],
             unit="proportion",
-            note=_joined(*notes),
+            note=joined(*notes),
         )
         if band is not None:
             yield _band_row(at, band, time, int(step), survival, settings)
@@ -367,7 +367,7 @@ def _band_row(
         conf_high=float(band.conf_high[step]),
         conf_level=settings["conf_level"],
         interval_method=named,
-        note=_joined(
+        note=joined(
             f"holds from {band.first:g} to {band.last:g} at once; critical value "
             f"{band.critical:.4g}",
             "covers less often than it says in a group this small" if short else "",
@@ -381,10 +381,6 @@ def _exhausted(curve: Curve) -> str:
     if not zero < curve.times[-1]:
         return ""
     return f"the curve falls to 0 at {zero:g}, before the last patients enter"
-
-
-def _joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)
 
 
 def _before(times: Floats, moments: Floats) -> Ints:

@@ -34,9 +34,6 @@ from reanalysis.sample import Sample
 from reanalysis.score_permutation import BESIDE, count_tails
 from reanalysis.weighted_log_rank import log_rank
 
-#: Fewer patients than these leave the usual robust variance too small.
-FEW = 30
-
 
 def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
     """Return the rows of one analysis of recurrent events.

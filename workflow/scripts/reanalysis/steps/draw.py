@@ -5,8 +5,8 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-from reanalysis import presentation
 from reanalysis.job import write_text
+from reanalysis.presentation import dispatch
 from reanalysis.rows import read_estimates, read_rows
 
 
@@ -33,7 +33,7 @@ def draw(
     made = {"figures": figures, "looks": looks, "folder": folder}
     failed = ""
     try:
-        presentation.draw(
+        dispatch.draw(
             study,
             tables={
                 a: t for part in parts.values() for a, t in part["analyses"].items()
@@ -48,5 +48,5 @@ def draw(
         failed = f"not shown, {type(error).__name__}: {error}"
         unshown = {**study, "status": "failed", "message": failed}
         nothing: dict = {"tables": {}, "failures": {}, "rows": [], "claims": []}
-        presentation.draw(unshown, **nothing, **made)
+        dispatch.draw(unshown, **nothing, **made)
     write_text(state, json.dumps({"failed": failed, "analyses": {}}) + "\n")

@@ -1,0 +1,212 @@
+"""Decide which drawing serves which analysis, and write a study's figures.
+
+A figure has a module here, which says what it shows in words and numbers, and one of
+the same name in ``figures``, which draws it. A method's figure of its patients is
+chosen by the tables the method gives (:data:`BY_TABLE`), a figure of its own by what
+the name has beyond the analysis' (:data:`BY_PART`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from reanalysis import captions
+from reanalysis.analyses import PRIMARY
+from reanalysis.forest_rows import name_of
+from reanalysis.formatting import capitalised
+from reanalysis.presentation import (
+    balance,
+    chances,
+    courses,
+    forest,
+    groups,
+    incidence,
+    kaplan_meier,
+    likelihood,
+    mean_cumulative,
+    paired,
+    residuals,
+    selection,
+    visits,
+)
+from reanalysis.presentation.analysis import Analysis, Panel, Rows
+from reanalysis.presentation.files import write_figure
+from reanalysis.printed import printed_numbers
+
+if TYPE_CHECKING:
+    from reanalysis.figures.sheet import Sheet
+
+#: Figures of patients' data, in the order they are drawn: by the table they need.
+BY_TABLE = {
+    "curve": kaplan_meier,
+    "incidence": incidence,
+    "pairs": paired,
+    "visits": visits,
+    "courses": courses,
+    "values": groups,
+    "chances": chances,
+    "mean_cumulative": mean_cumulative,
+    "selection": selection,
+    "balance": balance,
+}
+#: Figures of a model, a panel per column: by the end of their name.
+BY_PART = {"likelihood": likelihood, "residuals": residuals}
+
+
+def draw(
+    study: Mapping,
+    *,
+    tables: Mapping[str, list],
+    failures: Mapping[str, str],
+    rows: Rows,
+    claims: Rows,
+    figures: Mapping[str, str],
+    looks: Mapping,
+    folder: str,
+) -> None:
+    """Write every figure of one study.
+
+    ``figures`` maps the name of each figure to its analysis, ``tables`` the analysis
+    to the data its method gives for drawing. Whatever failed (the study, or a method
+    in ``failures``) becomes a figure that says so.
+    """
+    from reanalysis.figures.sheet import Sheet, notice, rendered
+    from reanalysis.figures.style import Look
+
+    look = Look.of(looks)
+    by_analysis: dict[str, list[Mapping]] = {}
+    for row in rows:
+        by_analysis.setdefault(str(row["analysis"]), []).append(row)
+    printed = printed_numbers(claims, rows)
+    with look.applied():
+        for name, analysis in figures.items():
+            sheet = Sheet(look)
+            problem = _problem(study, analysis, failures)
+            title = f"{study.get('title', study['id'])}: {_label(study, analysis)}"
+            text = None
+            if not problem:
+                part = name.removeprefix(analysis).removeprefix("_")
+                own = by_analysis.get(analysis, [])
+                shown = Analysis(
+                    study=study,
+                    name=analysis,
+                    tables=tables.get(analysis, []),
+                    rows=own,
+                    everything=rows,
+                    printed=printed,
+                )
+                text = _captioned(sheet, shown, part)
+                if text is None:
+                    undrawn = BY_PART.get(part)
+                    problem = undrawn.UNDRAWN if undrawn else _no_numbers(own)
+            if problem:
+                notice(sheet, _label(study, analysis), problem)
+                text = captions.failure(title, problem)
+            write_figure(f"{folder}/{name}", sheet, text or "", rendered, look, title)
+
+
+def _label(study: Mapping, analysis: str) -> str:
+    declared = study.get("analyses", {}).get(analysis, {})
+    text = str(declared.get("label", analysis.replace("_", " ")))
+    return capitalised(text)
+
+
+def _problem(study: Mapping, analysis: str, failures: Mapping[str, str]) -> str:
+    if study["status"] != "ok":
+        return f"The study could not be read. {study['message']}"
+    declared = study["analyses"].get(analysis)
+    if declared is None:
+        return "The study declares no such analysis."
+    return failures.get(declared["method"], "")
+
+
+def _no_numbers(rows: Rows) -> str:
+    """Say why no scenario gives a number that could be drawn."""
+    empty = [r for r in rows if math.isnan(r["estimate"]) and math.isnan(r["p_value"])]
+    named = [
+        f"{name_of(str(r['statistic'])).lower()}: {r['note']}"
+        for r in empty
+        if r["note"] and r["scenario"] == PRIMARY
+    ]
+    if not named:
+        return "The method gave no number for these data."
+    said = "; ".join(list(dict.fromkeys(named))[:3])
+    return f"No scenario gives a number to draw ({said})."
+
+
+def _captioned(sheet: Sheet, analysis: Analysis, part: str) -> str | None:
+    """Fill the sheet and return the caption; None when there is nothing to draw.
+
+    ``part`` is what the figure's name has beyond the analysis': nothing,
+    ``sensitivity``, or a part of a model.
+    """
+    sensitivity = part == "sensitivity"
+    if part in BY_PART:
+        drawn = _model(sheet, analysis, part)
+    else:
+        drawn = None if sensitivity else _data(sheet, analysis)
+        if drawn is None:
+            drawn = forest.draw(sheet, analysis, sensitivity=sensitivity)
+    if drawn is None:
+        return None
+    return captions.caption(
+        study=analysis.study,
+        analysis=analysis.declared,
+        method=analysis.declared["method"],
+        drawn=drawn,
+        rows=analysis.shown or analysis.primary,
+        printed=analysis.compared(),
+        sensitivity=sensitivity or drawn.startswith("Rows are scenarios"),
+    )
+
+
+def _data(sheet: Sheet, analysis: Analysis) -> str | None:
+    """Draw the patients' data, None when the method gave none."""
+    samples = analysis.declared["samples"]
+    parts = [(n, part) for n, part in enumerate(analysis.tables) if part["tables"]]
+    said = None
+    for number, part in parts:
+        panel = Panel(
+            tables=part["tables"],
+            sample=samples[number],
+            endpoint=part["endpoint"],
+            title=part["endpoint"] if len(parts) > 1 else "",
+        )
+        mark = sheet.y
+        for table, figure in BY_TABLE.items():
+            if _filled(panel.tables.get(table)):
+                text = figure.draw(sheet, analysis, panel)
+                said = text if said in (None, text) else f"{said} {text}"
+        if sheet.y > mark:
+            sheet.y += 6
+    return said
+
+
+def _model(sheet: Sheet, analysis: Analysis, part: str) -> str | None:
+    """Draw the likelihood or the residuals of a model, a panel per column."""
+    said = None
+    for sample, found in zip(
+        analysis.declared["samples"], analysis.tables, strict=True
+    ):
+        table = found["tables"].get(part)
+        if not _filled(table):
+            continue
+        for column in dict.fromkeys(map(str, table["column"])):
+            where = [found["endpoint"]] if len(analysis.tables) > 1 else []
+            title = ", ".join([*where, column])
+            panel = Panel(
+                tables=found["tables"],
+                sample=sample,
+                endpoint=found["endpoint"],
+                title=capitalised(title),
+                column=column,
+            )
+            said = BY_PART[part].draw(sheet, analysis, panel)
+            sheet.y += 6
+    return said
+
+
+def _filled(table: Mapping[str, Sequence] | None) -> bool:
+    return bool(table) and len(next(iter(table.values()))) > 0
