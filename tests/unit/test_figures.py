@@ -106,12 +106,14 @@ def survival(sizes, names=LONG, kind="individual", censored=0.3, band="none"):
 CAUSES = ("graft loss", "death with a functioning graft", "withdrawal")
 
 
-def competing(sizes, names=LONG, kind="individual", shares=(0.3, 0.3, 0.3, 0.1)):
+def competing(
+    sizes, names=LONG, kind="individual", shares=(0.3, 0.3, 0.3, 0.1), mean=30
+):
     rng = np.random.default_rng(1)
     labels = np.repeat(names[: len(sizes)], sizes)
     rows = pd.DataFrame(
         {
-            "time": rng.exponential(30, len(labels)).round(1) + 0.1,
+            "time": rng.exponential(mean, len(labels)).round(1) + 0.1,
             "cause": rng.choice(["none", *CAUSES], len(labels), p=shares),
             "group": labels,
         }
@@ -365,6 +367,9 @@ CASES = {
     "rebuilt": lambda s: kaplan_meier.draw(s, survival([40], kind="reconstructed")),
     "competing": lambda s: incidence.draw(s, competing([30])),
     "competing of three": lambda s: incidence.draw(s, competing([40, 30, 9])),
+    "competing over thousands of days": lambda s: incidence.draw(
+        s, competing([20, 10, 5, 20], names=("A", "B", "AB", "O"), mean=1200)
+    ),
     "competing of few": lambda s: incidence.draw(s, competing([3, 3])),
     "competing, all censored": lambda s: incidence.draw(
         s, competing([5, 4], shares=(1, 0, 0, 0))

@@ -97,7 +97,6 @@ _HYPHENED = (
     "log rank",
     "Peto Peto",
     "Theil Sen",
-    "Thomas Grunkemeier",
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -231,7 +232,7 @@ def _stacks(sheet: Sheet, panel: Competing, last: float) -> None:
     names = [sheet.wrap(g, width, small, "bold", 2) for g in panel.groups if g]
     deep = max((len(lines) for lines in names), default=0)
     top = sheet.y + deep * sheet.line_height(small) + 1
-    ticks = linear_ticks(0, last, 3)
+    ticks = _ticks_apart(sheet, last, width)
     for number, group in enumerate(panel.groups):
         x = edge + number * (width + gap)
         if group:
@@ -246,15 +247,38 @@ def _stacks(sheet: Sheet, panel: Competing, last: float) -> None:
             width=width,
             height=height,
         )
-        for time, label in zip(ticks, tick_labels(ticks), strict=True):
-            # Labels stay under their own plot.
-            place, half = x + width * time / last, sheet.measure(label, small) / 2
-            place = min(max(place, x + half - 2), x + width - half + 2)
-            sheet.text(place, top + height + 4, label, size=small, align="center")
+        for place, label in _labels(sheet, ticks, last, width):
+            sheet.text(x + place, top + height + 4, label, size=small, align="center")
     sheet.vertical(MARGIN, top + height / 2, "Patients (%)")
     sheet.y = top + height + 4 + sheet.line_height(small)
     time = f"Time ({panel.time_unit})" if panel.time_unit else "Time"
     sheet.y = sheet.text((edge + sheet.width) / 2, sheet.y, time, align="center")
+
+
+def _labels(
+    sheet: Sheet, ticks: Sequence[float], last: float, width: float
+) -> list[tuple[float, str]]:
+    """Return where the labels of a small plot stand: never beyond its ends."""
+    placed = []
+    for time, label in zip(ticks, tick_labels(ticks), strict=True):
+        half = sheet.measure(label, sheet.small) / 2
+        place = min(max(width * time / last, half - 2), width - half + 2)
+        placed.append((place, label))
+    return placed
+
+
+def _ticks_apart(sheet: Sheet, last: float, width: float) -> list[float]:
+    """Return as many ticks as have room for their labels, the last one at least."""
+    ticks = linear_ticks(0, last, 3)
+    for chosen in (ticks, [ticks[0], ticks[-1]]):
+        ends = [
+            (place - half, place + half)
+            for place, label in _labels(sheet, chosen, last, width)
+            for half in [sheet.measure(label, sheet.small) / 2]
+        ]
+        if all(b[0] - a[1] > 2 for a, b in pairwise(ends)):
+            return chosen
+    return ticks[-1:]
 
 
 def _swatch(axes: Axes, shade: str, hatch: str) -> None:
