@@ -9,23 +9,9 @@ import math
 from collections.abc import Mapping
 
 from reanalysis.rounding import COUNTS, interval, round_half_up
+from reanalysis.words import RATIOS
 
 MINUS, INFINITY, MISSING = "\u2212", "\u221e", "\u2013"
-
-#: Two decimals, whatever the size of the effect.
-RATIOS = frozenset(
-    {
-        "hazard_ratio",
-        "odds_ratio",
-        "risk_ratio",
-        "rate_ratio",
-        "variance_ratio",
-        "survival_ratio",
-        "restricted_mean_ratio",
-        "time_lost_ratio",
-        "ratio",
-    }
-)
 
 #: Always shown in per cent with one decimal.
 PERCENTS = frozenset({"percent", "percent_of", "percent_reduction"})

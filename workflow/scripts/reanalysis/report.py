@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reanalysis.consistency_page import consistency
 from reanalysis.convention_text import short_convention
+from reanalysis.forest_rows import name_of
 from reanalysis.formatting import (
     MISSING,
     beside_printed,
@@ -220,6 +221,7 @@ def render(page: Mapping) -> str:
         undefined=StrictUndefined,
     )
     environment.filters["words"] = _words
+    environment.filters["choice"] = choice_named
     environment.globals["marks"] = {name: mark for name, (mark, _) in VERDICTS.items()}
     return environment.get_template("report.html.jinja").render(page)
 
@@ -556,7 +558,7 @@ def _sensitivity(
         )
         line["statistics"].append(
             {
-                "name": _words(row["statistic"]),
+                "name": name_of(row["statistic"]),
                 "value": _effect(row, ""),
                 "primary": _effect(row, "primary_"),
                 "printed": row["printed"],
@@ -570,7 +572,8 @@ def _steady(
 ) -> list[dict]:
     """Return per analysis the range of each result over all choices.
 
-    Left out are numbers without a test that no choice changes.
+    Left out are numbers that no choice changes, in the digits shown. An analysis
+    of which all tests stay as they are is named without them.
     """
     groups: dict[str, dict[str, object]] = {}
     for (analysis, *place, statistic), scenarios in places.items():
@@ -582,6 +585,7 @@ def _steady(
         p_span = _range(scenarios, "p", statistic)
         if not p_span and span in ("", primary):
             continue
+        primary_p = _number(first["primary_p_value"], field="p_value")
         group = groups.setdefault(
             analysis,
             {
@@ -594,19 +598,22 @@ def _steady(
         for row in scenarios:
             runs = group["scenarios"].get(row["scenario"], 0)
             group["scenarios"][row["scenario"]] = max(runs, int(row["specifications"]))
+        moves = any(row["moves"] != "no" for row in scenarios)
+        if not moves and span in ("", primary) and p_span in ("", primary_p):
+            continue
         line = group["lines"].setdefault(
             (*place, first["primary_p_value"], p_span),
             {
                 **_heading(study, first),
-                "primary_p": _number(first["primary_p_value"], field="p_value"),
+                "primary_p": primary_p,
                 "p_range": p_span,
-                "moves": any(row["moves"] != "no" for row in scenarios),
+                "moves": moves,
                 "statistics": [],
             },
         )
         line["statistics"].append(
             {
-                "name": _words(statistic),
+                "name": name_of(statistic),
                 "primary": _effect(first, "primary_"),
                 "range": "unchanged" if span == primary != "" else span,
             }
@@ -626,7 +633,8 @@ def _heading(study: Mapping, row: Mapping[str, str]) -> dict[str, str]:
         units = {sample["time_unit"] for sample in analysis.get("samples", ())}
         known = len(units) == 1 and _is_number(row["timepoint"])
         unit = units.pop() if known else ""
-        details.append(f"at {journal_time(row['timepoint'])} {unit}".strip())
+        when = "up to" if row["statistic"].startswith("restricted") else "at"
+        details.append(f"{when} {journal_time(row['timepoint'])} {unit}".strip())
     return {
         "label": capitalised(analysis["label"]),
         "kind": row["kind"],
