@@ -160,8 +160,11 @@ def caption(
     label = str(analysis["label"])
     lines = [f"{capitalised(label)}. {study['title']}.", drawn]
     population = study["populations"].get(analysis["population"], {}).get("label", "")
+    data = KINDS.get(kind, kind)
+    if method == "design":
+        data = "printed numbers of patients alone, no outcome"
     lines.append(
-        f"Data: {KINDS.get(kind, kind)}. "
+        f"Data: {data}. "
         + (f"Population: {population}. " if population else "")
         + f"{_numbers(analysis, rows)}{_dropped(analysis)}"
     )
@@ -199,7 +202,7 @@ def _numbers(analysis: Mapping, rows: Sequence[Mapping]) -> str:
         return (
             f"n = {len(people)}."
             if people and analysis["kind"] != "summary"
-            else ("n is not printed.")
+            else "No number of patients enters."
         )
     parts = []
     named = {group for group in groups if group}
@@ -239,13 +242,18 @@ def _how(method: str, rows: Sequence[Mapping]) -> str:
     )
     if intervals:
         parts.append("interval: " + ", and ".join(list(intervals)[:4]))
-    tests = dict.fromkeys(
-        r["test"] + (f", {r['alternative']}" if r["alternative"] else "")
-        for r in rows
-        if r["test"]
+    tests = list(
+        dict.fromkeys((r["test"], r["alternative"]) for r in rows if r["test"])
     )
-    if tests:
-        parts.append("test: " + ", and ".join(list(tests)[:4]))
+    sides = {alternative for _, alternative in tests}
+    if len(sides) == 1:
+        # Said once, after the last.
+        named = [test for test, _ in tests[:4]]
+        named[-1] += f", {tests[0][1]}" if tests[0][1] else ""
+    else:
+        named = [", ".join(filter(None, words)) for words in tests[:4]]
+    if named:
+        parts.append("test: " + "; ".join(named))
     return "; ".join(parts) + "."
 
 

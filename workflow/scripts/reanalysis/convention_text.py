@@ -55,6 +55,12 @@ USUAL: Mapping[str, Mapping[str, object]] = {
         "means_above_criterion": [0.5, 1, 2, 4],
     },
     "longitudinal": {
+        "estimation": "reml",
+        "random": "intercept-slope-change",
+        "df": "kenward-roger",
+        "slope": "ols",
+        "test": "wilcoxon",
+        "p_value": "exact",
         "shared_visit": "both",
         "correlation": "exchangeable",
         "variance": "mancl-derouen",
@@ -72,7 +78,14 @@ USUAL: Mapping[str, Mapping[str, object]] = {
         "tie_limit": 50,
     },
     "descriptive": {"quantile": "type7", "ratio": "mean-of-ratios"},
-    "design": {"simulations": 4000},
+    "design": {
+        "effects": [0.5, 0.8, 1.2],
+        "shares": [0.1, 0.3, 0.5],
+        "hazard_ratios": [0.25, 0.5, 0.75],
+        "event_shares": [0.3, 0.6, 1.0],
+        "toxicity": [0.05, 0.1, 0.2, 0.33, 0.5],
+        "simulations": 4000,
+    },
 }
 
 #: Where another setting is so, those named matter at any value.
@@ -87,7 +100,11 @@ MATTERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "interval permutation": ("draws",),
     },
     "wilcoxon": {"test t": ("equal_variance",)},
-    "longitudinal": {"model gee": ("correlation", "variance", "gee_df")},
+    "longitudinal": {
+        "model mixed": ("estimation", "random", "df"),
+        "model slopes": ("slope", "test", "p_value"),
+        "model gee": ("correlation", "variance", "gee_df"),
+    },
     "matching": {"algorithm nearest": ("order", "replacement")},
 }
 

@@ -281,6 +281,7 @@ def _over_scenarios(
     # A choice that changes nothing at all is named below, not drawn in every block.
     same = _without_effect(blocks)
     unmoved = 0
+    without: dict[str, None] = {}
     for block, scenarios in blocks.items():
         if len(blocks) > 1:
             lines.append(Line(label=_title(block, scenarios), role="heading"))
@@ -308,6 +309,9 @@ def _over_scenarios(
             elif role == "scenario" and shown == MOST_SCENARIOS:
                 further.append(found[0])
                 continue
+            elif role == "scenario" and not _has_number(found[0]):
+                without[choice_named(scenario)] = None
+                continue
             shown += role == "scenario"
             lines.append(_line(label.replace("_", " "), found, role, p_only))
         if further:
@@ -315,6 +319,8 @@ def _over_scenarios(
             lines.append(_line(label, [*further, further[0]], "range", p_only))
     names = [choice_named(scenario) for scenario in same]
     legend = [f"As the primary analysis: {_listed(names)}."] if same else []
+    if without:
+        legend.append(f"No number: {_listed(list(without))}.")
     if unmoved:
         legend.append("Choices that change nothing in one part are left out there.")
     one = next(iter(blocks.values()))[PRIMARY][0]
@@ -342,6 +348,10 @@ def _without_effect(blocks: Blocks) -> list[str]:
             len(found) == 1 and _alike(found[0], primary[0]) for found, primary in pairs
         )
     ]
+
+
+def _has_number(row: Mapping) -> bool:
+    return _finite(row["estimate"]) or _finite(row["p_value"])
 
 
 def _alike(row: Mapping, other: Mapping) -> bool:
