@@ -6,7 +6,12 @@ import pytest
 import yaml
 
 from reanalysis.analyses import Specification
-from reanalysis.convention_text import MATTERS, USUAL, short_convention
+from reanalysis.convention_text import (
+    MATTERS,
+    USUAL,
+    setting_named,
+    short_convention,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = yaml.safe_load((ROOT / "config.yaml").read_text())["methods"]
@@ -37,7 +42,7 @@ def test_usual_settings_are_silent_and_others_are_not(method):
             continue
         other = not value if isinstance(value, bool) else "another"
         changed = short_convention(method, convention(method, **{key: other}))
-        assert len(changed) > len(shown), key
+        assert setting_named(key, other) in changed.split("; "), key
 
 
 def test_a_setting_that_another_needs_is_said():
