@@ -85,11 +85,10 @@ class AtRisk:
     @classmethod
     def of(cls, rows: pd.DataFrame) -> AtRisk:
         """Read the roles of time."""
-        interval = "start" in rows and "stop" in rows
         return cls(
-            stop=rows["stop" if interval else "time"].to_numpy(float),
+            stop=rows["stop" if "stop" in rows else "time"].to_numpy(float),
             event=rows["event"].to_numpy(),
-            start=rows["start"].to_numpy(float) if interval else None,
+            start=rows["start"].to_numpy(float) if "start" in rows else None,
         )
 
 
