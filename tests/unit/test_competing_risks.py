@@ -355,6 +355,19 @@ def test_ties_of_fine_gray_agree_with_finegray_and_coxph(ties, expected):
         # crr(t, c, cbind(g == 0, x))$var
         variances = [0.41753777058831, 0.044552265511172]
         assert_allclose(np.diag(covariance), variances, rtol=1e-9)
+    else:
+        # coxph(... + cluster(id), weights = fgwt): $var
+        variances = [0.4453108529368, 0.04729778902915]
+        assert_allclose(np.diag(covariance), variances, rtol=1e-9)
+
+
+def test_efron_ties_of_fine_gray_are_those_of_finegray_at_a_censoring():
+    # Censored patients are moved back to the time of the event before:
+    # coxph(Surv(fgstart, fgstop, fgstatus) ~ a + x + cluster(id), weights = fgwt)
+    time = np.where(CAUSE == 0, [TIME[i - 1] for i in range(16)], TIME)
+    fit, covariance = fitted([TWO == 0, X], time, CAUSE, ties="efron")
+    assert_allclose(fit.coefficient, [-0.1120653564237, 0.3806172081837], rtol=1e-8)
+    assert_allclose(np.diag(covariance), [0.631660671849, 0.1576117318457], rtol=1e-8)
 
 
 def test_fine_gray_without_competing_events_is_cox():
