@@ -16,7 +16,7 @@ from scipy.special import gammaincc
 
 from reanalysis.errors import MethodError
 from reanalysis.risk_sets import Floats, FollowUp, Ints, risk_table
-from reanalysis.weighted_log_rank import event_weights
+from reanalysis.weighted_log_rank import NOTHING_TO_COMPARE, event_weights
 
 #: Exponents (rho, gamma) of the four tests.
 MEMBERS = ((0, 0), (1, 0), (0, 1), (1, 1))
@@ -84,7 +84,7 @@ def max_combo(rows: FollowUp, group: Ints, stratum: Ints | None = None) -> MaxCo
     variance = np.diag(covariance)
     kept = variance > 1e-12 * max(float(variance.max()), 1e-300)
     if not (variance > 0).any():
-        raise MethodError("No event happened while two groups were at risk.")
+        raise MethodError(NOTHING_TO_COMPARE)
     sd = np.sqrt(variance[kept])
     return MaxCombo(
         (w @ excess)[kept] / sd,
