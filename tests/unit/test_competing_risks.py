@@ -579,3 +579,18 @@ def test_figure_data_hold_everybody_at_every_tick():
     assert (steps["one_minus_km"] >= steps["incidence"] - 1e-12).all()
     assert (steps["conf_low"] <= steps["incidence"] + 1e-12).all()
     assert set(steps["cause"]) == {"graft loss", "death"}
+
+
+def test_a_chi_square_of_one_event_is_told():
+    # One patient against six, who has the only event: p = 0.014, by permutation 1 / 7.
+    rows = competing_risks.estimate(
+        sample([1, 2, 3, 4, 5, 6, 7], [1, 0, 0, 0, 0, 0, 0], [0] + [1] * 6), PRIMARY
+    )
+    gray, log_rank, permuted = (
+        r for r in rows if r.statistic == "incidence_test" and r.cause == "graft loss"
+    )
+    assert gray.p_value < 0.05
+    assert log_rank.p_value < 0.05
+    assert_allclose(permuted.p_value, 1 / 7)
+    assert "a single event" in gray.note
+    assert "a single event" in log_rank.note

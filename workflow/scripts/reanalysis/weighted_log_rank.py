@@ -26,6 +26,9 @@ NOTHING_TO_COMPARE = (
     "everybody at risk had it."
 )
 
+#: What is said of a chi-square p-value from one event.
+ONE_EVENT = "a single event, too few for the chi-square law"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogRank:

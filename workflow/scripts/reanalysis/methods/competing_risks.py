@@ -34,7 +34,7 @@ from reanalysis.results import NAN, Estimate
 from reanalysis.risk_sets import Floats, FollowUp, Ints, group_codes, unite
 from reanalysis.sample import Sample
 from reanalysis.subdistribution_hazard import robust_covariance, subdistribution
-from reanalysis.weighted_log_rank import chi_square, log_rank
+from reanalysis.weighted_log_rank import ONE_EVENT, chi_square, log_rank
 
 #: Most patients for whom a permutation test stands beside the asymptotic one.
 PERMUTED_LIMIT = 30
@@ -478,6 +478,7 @@ def _gray_row(
         test_statistic=found.statistic,
         df=found.df,
         p_value=found.p_value,
+        note=ONE_EVENT if data.events(cause) == 1 else "",
     )
 
 
@@ -571,7 +572,8 @@ def _log_rank_row(
         test_statistic=found.statistic,
         df=found.df,
         p_value=found.p_value,
-        note="compares hazards with the other causes censored, not incidences",
+        note="compares hazards with the other causes censored, not incidences"
+        + (f"; {ONE_EVENT}" if data.events(cause) == 1 else ""),
     )
 
 
