@@ -355,6 +355,19 @@ def test_ties_of_fine_gray_agree_with_finegray_and_coxph(ties, expected):
         # crr(t, c, cbind(g == 0, x))$var
         variances = [0.41753777058831, 0.044552265511172]
         assert_allclose(np.diag(covariance), variances, rtol=1e-9)
+    else:
+        # coxph(... + cluster(id), weights = fgwt): $var
+        variances = [0.4453108529368, 0.04729778902915]
+        assert_allclose(np.diag(covariance), variances, rtol=1e-9)
+
+
+def test_efron_ties_of_fine_gray_are_those_of_finegray_at_a_censoring():
+    # Censored patients are moved back to the time of the event before:
+    # coxph(Surv(fgstart, fgstop, fgstatus) ~ a + x + cluster(id), weights = fgwt)
+    time = np.where(CAUSE == 0, [TIME[i - 1] for i in range(16)], TIME)
+    fit, covariance = fitted([TWO == 0, X], time, CAUSE, ties="efron")
+    assert_allclose(fit.coefficient, [-0.1120653564237, 0.3806172081837], rtol=1e-8)
+    assert_allclose(np.diag(covariance), [0.631660671849, 0.1576117318457], rtol=1e-8)
 
 
 def test_fine_gray_without_competing_events_is_cox():
@@ -566,3 +579,18 @@ def test_figure_data_hold_everybody_at_every_tick():
     assert (steps["one_minus_km"] >= steps["incidence"] - 1e-12).all()
     assert (steps["conf_low"] <= steps["incidence"] + 1e-12).all()
     assert set(steps["cause"]) == {"graft loss", "death"}
+
+
+def test_a_chi_square_of_one_event_is_told():
+    # One patient against six, who has the only event: p = 0.014, by permutation 1 / 7.
+    rows = competing_risks.estimate(
+        sample([1, 2, 3, 4, 5, 6, 7], [1, 0, 0, 0, 0, 0, 0], [0] + [1] * 6), PRIMARY
+    )
+    gray, log_rank, permuted = (
+        r for r in rows if r.statistic == "incidence_test" and r.cause == "graft loss"
+    )
+    assert gray.p_value < 0.05
+    assert log_rank.p_value < 0.05
+    assert_allclose(permuted.p_value, 1 / 7)
+    assert "a single event" in gray.note
+    assert "a single event" in log_rank.note

@@ -782,6 +782,23 @@ def test_terms_that_say_nothing_leave_the_others():
     }
 
 
+def test_a_sandwich_of_four_clusters_is_refused():
+    # Nine patients who all leave at one time: a joint Wald statistic of 7992.
+    rows = pd.DataFrame(
+        {
+            "time": 5.0,
+            "event": [1, 1, 1, 1, 1, 1, 1, 0, 1],
+            "group": list("abbbaaaab"),
+            "x": [1.0, 1, 0, 2, 2, 2, 0, 0, 1],
+            "cluster": [0, 2, 3, 0, 3, 0, 3, 3, 1],
+        }
+    )
+    found = run(rows, ("a", "b"), ("x",))
+    assert {e.note for e in found} == {
+        "There are too few clusters for a robust variance (4 clusters)."
+    }
+
+
 def test_what_is_refused():
     rows = LEUKAEMIA.drop(columns="pair")
     assert "single patients" in run(rows, kind="summary")[0].note

@@ -576,6 +576,8 @@ def test_delayed_entry():
         2 * (47.4736850463 - 47.4639884464), rel=1e-7
     )
     assert score.test_statistic == pytest.approx(0.0193571391185, rel=1e-8)
+    # The end of follow-up may be called time as well.
+    assert run(rows.rename(columns={"stop": "time"}), ("a", "b")) == found
 
 
 @pytest.mark.parametrize(

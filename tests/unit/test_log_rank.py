@@ -408,8 +408,8 @@ def test_more_than_thirty_patients_are_asymptotic_unless_asked():
     [
         ([1, 2, 3], [0, 0, 0], [0, 1, 1], "There are no events"),
         ([1, 2, 3], [1, 1, 1], [1, 1, 1], "no patients in one of the groups"),
-        ([1, 5, 6], [0, 1, 1], [0, 1, 1], "while two groups were at risk"),
-        ([4, 4, 4], [1, 1, 1], [0, 1, 1], "while two groups were at risk"),
+        ([1, 5, 6], [0, 1, 1], [0, 1, 1], "only one group was at risk"),
+        ([4, 4, 4], [1, 1, 1], [0, 1, 1], "everybody at risk had it"),
         ([], [], [], "no patients in one of the groups"),
     ],
 )

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
 
 from reanalysis.assignments import assignments, every_assignment, random_assignments
 from reanalysis.censoring import censoring_differs, reversed_rows
@@ -352,6 +353,32 @@ def test_largest_normal_tail_agrees_with_mvtnorm():
     assert largest_normal_tail(r, 0) == 1
     with pytest.raises(MethodError, match="rank above 3"):
         largest_normal_tail(np.eye(4), 2)
+
+
+@pytest.mark.parametrize(("seed", "n"), [(0, 8), (2, 12), (3, 20)])
+def test_one_sided_max_combo_p_is_that_of_a_dense_sum(seed, n):
+    # Tests close to each other, whose tail vanishes where the largest changes sign.
+    rng = np.random.default_rng(seed)
+    rows = FollowUp(np.ceil(6 * rng.exponential(size=n)), rng.random(n) < 0.7)
+    r = max_combo(rows, np.arange(n) % 2).correlation
+    values, vectors = np.linalg.eigh(r)
+    loading = (vectors * np.sqrt(values.clip(0)))[:, -3:]
+    x = np.linspace(-8, 8, 1601)
+    weight = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi) * (x[1] - x[0])
+    for bound in (0.1, 1, 2):
+        # The third axis is integrated in closed form.
+        low, high = np.full((2, x.size, x.size), -np.inf)
+        high = -high
+        for a, b, c in loading:
+            room = (bound - b * x[:, None] - c * x) / (a or 1e-300)
+            if a > 0:
+                high = np.minimum(high, room)
+            else:
+                low = np.maximum(low, room)
+        inside = np.maximum(norm.cdf(high) - norm.cdf(low), 0)
+        expected = 1 - weight @ inside @ weight
+        found = largest_normal_tail(r, bound, two_sided=False)
+        assert_allclose(found, expected, rtol=5e-5)
 
 
 def test_max_combo_rows():

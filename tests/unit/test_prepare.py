@@ -99,6 +99,28 @@ def test_an_interval_that_ends_before_its_start(tmp_path):
         analysis(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("method", "end", "role"),
+    [
+        ("competing_risks", "cause", "start"),
+        ("competing_risks", "cause", "weight"),
+        ("kaplan_meier", "event", "weight"),
+        ("restricted_mean", "event", "cluster"),
+    ],
+)
+def test_a_role_that_a_method_would_drop_in_silence(tmp_path, method, end, role):
+    text = f"""\
+  dropped:
+    method: {method}
+    dataset: patients
+    endpoint: Survival
+    columns: {{time: months, {end}: died, {role}: age}}
+    causes: {{censored: ["0"], interest: ["1"]}}
+"""
+    with pytest.raises(InputError, match=f"{method} takes no {role}"):
+        analysis(tmp_path, text)
+
+
 MATCHED = """\
   matched:
     method: matching

@@ -294,6 +294,14 @@ def test_patients_with_several_events_are_noted_and_counted_once():
     assert only(result, "rate", group="b").note == ""
     assert "independent" in only(result, "rate_ratio").note
     assert only(result, "rate_ratio").n == 3
+    # The end of follow-up may be called time: it is no duration beside an entry.
+    renamed = Sample(
+        kind="individual",
+        rows=rows.rename(columns={"stop": "time"}),
+        groups=("a", "b"),
+        reference="b",
+    )
+    assert rates.estimate(renamed, SETTINGS) == result
 
 
 def test_counts_and_times_of_patients():

@@ -228,7 +228,8 @@ def test_permutation_first_and_its_interval():
     assert first.test == "permutation, studentised difference, exact"
     assert_allclose(first.p_value, 0.4)
     assert "all 70 allocations, two-sided by absolute value" in first.note
-    assert "in 44.3% of them" in first.note or "% of them" in first.note
+    # The four that end with the censoring at 5, in either group: 8 of 70.
+    assert "in 11.4% of them" in first.note
     assert first.interval_method == "studentised permutation"
     test = restricted_means.permutation_test(
         np.array(TIME), np.array(EVENT) == 1, np.arange(8) < 4, 9.0
@@ -303,7 +304,24 @@ def test_groups_without_variation_have_a_permutation_test_alone():
     assert wald.note == "a group has no variation before the horizon"
     exact = found(result, "restricted_mean_difference", "permutation")
     assert_allclose(exact.p_value, 2 / 70)
+    assert "no variation" in exact.note  # and so no limits
     assert "no ratio" in found(result, "time_lost_ratio").note
+
+
+def test_empty_permutation_limits_and_small_groups_are_told():
+    data = frame([3, 5, 7, 2, 4, 6], [1, 0, 1, 1, 1, 0], "aaabbb")
+    late = data.assign(start=[0.0, 0, 1, 0, 0, 2])
+    asked = PRIMARY | {"interval": "permutation"}
+    wald = found(
+        estimate(sample(late, ("a", "b"), tau=4), asked), "restricted_mean_difference"
+    )
+    assert math.isnan(wald.conf_low)
+    assert "no permutation with late entry" in wald.note
+    small = estimate(sample(data, ("a", "b"), tau=4), PRIMARY)
+    for statistic in ("restricted_mean_difference", "restricted_mean_ratio"):
+        assert "rejects too often" in found(small, statistic, "Wald").note
+    large = estimate(sample(), PRIMARY)
+    assert not found(large, "restricted_mean_difference", "Wald").note
 
 
 def test_late_entry_is_not_exchanged():

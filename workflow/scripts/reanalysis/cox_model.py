@@ -23,6 +23,9 @@ from reanalysis.sample import Sample
 
 #: A sandwich of fewer clusters is said to be too small.
 FEW_CLUSTERS = 20
+#: One of fewer is hardly more than noise: by chance it is next to singular, and then
+#: gives any p-value.
+FEWEST_CLUSTERS = 5
 #: Replicated rows beyond these would not fit the dense risk sets.
 MOST_REPLICATED = 5000
 
@@ -85,11 +88,10 @@ class AtRisk:
     @classmethod
     def of(cls, rows: pd.DataFrame) -> AtRisk:
         """Read the roles of time."""
-        interval = "start" in rows and "stop" in rows
         return cls(
-            stop=rows["stop" if interval else "time"].to_numpy(float),
+            stop=rows["stop" if "stop" in rows else "time"].to_numpy(float),
             event=rows["event"].to_numpy(),
-            start=rows["start"].to_numpy(float) if interval else None,
+            start=rows["start"].to_numpy(float) if "start" in rows else None,
         )
 
 
@@ -173,8 +175,10 @@ def fit_model(
         notes.append("model-based variance, as a robust one needs a finite maximum")
     if robust and cluster is not None:
         k = int(cluster.max()) + 1
-        if k <= len(kept):
-            raise MethodError("There are too few clusters for a robust variance.")
+        if k < max(FEWEST_CLUSTERS, len(kept) + 1):
+            raise MethodError(
+                f"There are too few clusters for a robust variance ({k} {of_whom})."
+            )
         few = ", so few that it tends to be too small" if k < FEW_CLUSTERS else ""
         notes.append(f"robust variance over {k} {of_whom}{few}")
     covariance = sandwich(likelihood, fit, cluster) if robust else fit.covariance

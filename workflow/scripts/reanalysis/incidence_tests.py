@@ -13,7 +13,7 @@ from reanalysis.errors import MethodError
 from reanalysis.gray_test import GrayTest, Permuted, gray_test, permutation_test
 from reanalysis.results import Estimate
 from reanalysis.risk_sets import FollowUp
-from reanalysis.weighted_log_rank import chi_square, log_rank
+from reanalysis.weighted_log_rank import ONE_EVENT, chi_square, log_rank
 
 #: Most patients for whom a permutation test stands beside the asymptotic one.
 PERMUTED_LIMIT = 30
@@ -94,6 +94,7 @@ def _gray_row(
         test_statistic=found.statistic,
         df=found.df,
         p_value=found.p_value,
+        note=ONE_EVENT if data.events(cause) == 1 else "",
     )
 
 
@@ -187,7 +188,8 @@ def _log_rank_row(
         test_statistic=found.statistic,
         df=found.df,
         p_value=found.p_value,
-        note="compares hazards with the other causes censored, not incidences",
+        note="compares hazards with the other causes censored, not incidences"
+        + (f"; {ONE_EVENT}" if data.events(cause) == 1 else ""),
     )
 
 

@@ -16,13 +16,15 @@ from scipy.special import gammaincc
 
 from reanalysis.errors import MethodError
 from reanalysis.risk_sets import Floats, FollowUp, Ints, risk_table
-from reanalysis.weighted_log_rank import event_weights
+from reanalysis.weighted_log_rank import NOTHING_TO_COMPARE, event_weights
 
 #: Exponents (rho, gamma) of the four tests.
 MEMBERS = ((0, 0), (1, 0), (0, 1), (1, 1))
 
 #: Nodes of the rules around the axis, between two breaks, and from pole to pole.
 _AROUND, _ALONG = 6, 300
+#: Around the axis for one side, whose tail vanishes with all its slopes at a break.
+_ONE_SIDED = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +86,7 @@ def max_combo(rows: FollowUp, group: Ints, stratum: Ints | None = None) -> MaxCo
     variance = np.diag(covariance)
     kept = variance > 1e-12 * max(float(variance.max()), 1e-300)
     if not (variance > 0).any():
-        raise MethodError("No event happened while two groups were at risk.")
+        raise MethodError(NOTHING_TO_COMPARE)
     sd = np.sqrt(variance[kept])
     return MaxCombo(
         (w @ excess)[kept] / sd,
@@ -102,7 +104,7 @@ def largest_normal_tail(
     normals reach the bound beyond a distance that depends on the direction only; the
     chance of that, a chi-square tail, is averaged over directions: by Gauss-Legendre
     rules from pole to pole and, around the axis, between the places where another
-    test becomes the largest. The error is about 1e-6 of the probability.
+    test becomes the largest. The error is some 1e-6 of the probability.
     """
     values, vectors = np.linalg.eigh(correlation)
     large = values > 1e-9
@@ -122,7 +124,10 @@ def largest_normal_tail(
         height, of_height = _rule(_ALONG if rank == 3 else 1)
         if two_sided and rank == 3:  # the other half is its mirror image
             height, of_height = height[height > 0], 2 * of_height[height > 0]
-        largest, share = _largest_along(loading, height, of_height)
+        # For one side, another place to break is where a test changes its sign.
+        apart = loading if two_sided else np.vstack([loading, np.zeros(3)])
+        nodes = _AROUND if two_sided else _ONE_SIDED
+        largest, share = _largest_along(loading, apart, nodes, height, of_height)
     # Where the bound is not above 0, it is missed only where all fall with distance.
     meets = largest > 0 if bound > 0 else largest < 0
     distance = np.full(largest.shape, np.inf)
@@ -132,24 +137,25 @@ def largest_normal_tail(
 
 
 def _largest_along(
-    loading: Floats, height: Floats, of_height: Floats
+    loading: Floats, apart: Floats, nodes: int, height: Floats, of_height: Floats
 ) -> tuple[Floats, Floats]:
     """Return the largest of the loadings in each direction, and the direction's share.
 
-    ``loading`` (tests, 3); ``height`` along the third axis with its weights, which add
-    up to 2.
+    ``loading`` (tests, 3); breaks lie where two of ``apart`` (some, 3) are equal, with
+    so many ``nodes`` between them; ``height`` along the third axis with its weights,
+    which add up to 2.
     """
     width = np.sqrt(1 - height**2)[:, None]
     # Two loadings are equal where a cosine of the angle is: x cos + y sin + h = 0.
-    i, j = np.triu_indices(len(loading), 1)
-    x, y, z = (loading[i] - loading[j]).T
+    i, j = np.triu_indices(len(apart), 1)
+    x, y, z = (apart[i] - apart[j]).T
     size = np.maximum(np.hypot(x, y) * width, 1e-300)
     half = np.arccos(np.clip(-z * height[:, None] / size, -1, 1))
     phase = np.arctan2(y, x)
     breaks = np.sort(np.mod(np.column_stack([phase - half, phase + half]), 2 * math.pi))
     zero = np.zeros((height.size, 1))
     breaks = np.column_stack([zero, breaks, zero + 2 * math.pi])
-    node, of_node = _rule(_AROUND)
+    node, of_node = _rule(nodes)
     begin, wide = breaks[:, :-1, None], np.diff(breaks)[:, :, None]
     angle = begin + wide * (node + 1) / 2
     share = of_height[:, None, None] / 2 * wide * of_node / (4 * math.pi)

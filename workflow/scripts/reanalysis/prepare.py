@@ -73,6 +73,24 @@ REQUIRED_ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("time",),
     ),
 }
+#: Roles that decide who counts, and for how much, with the methods that read them:
+#: any other would drop them without a word.
+READ_BY = {
+    "start": frozenset(
+        {
+            "kaplan_meier",
+            "log_rank",
+            "fixed_time",
+            "restricted_mean",
+            "cox",
+            "rates",
+            "recurrent_events",
+            "descriptive",
+        }
+    ),
+    "weight": frozenset({"cox", "descriptive"}),
+    "cluster": frozenset({"cox", "matching", "descriptive"}),
+}
 #: Methods that compare groups and so need two of them.
 COMPARING = frozenset({"log_rank", "fixed_time", "tables", "matching"})
 #: Methods whose counts are patients among n.
@@ -226,6 +244,13 @@ def _roles(declared: Mapping, columns: Columns) -> dict[str, list[str]]:
             value=", ".join(roles) or "none",
             expected="roles " + "; or ".join(", ".join(wanted) for wanted in accepted),
         )
+    for role, methods in READ_BY.items():
+        if role in roles and method not in methods:
+            raise InputError(
+                f"the method {method} takes no {role}",
+                value=roles[role][0],
+                expected=f"one of {', '.join(sorted(methods))}, or no role {role}",
+            )
     return roles
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reanalysis.errors import MethodError
 from reanalysis.hazard_ratios import Fit
@@ -31,7 +32,9 @@ class Subdistribution:
     """The weighted likelihood with what its robust variance needs.
 
     ``at`` (slots,): the time each factor of the likelihood speaks of. ``censored_at``
-    (moments,): the times of censorings.
+    (moments,): the times of censorings; ``exposed`` (moments, n): who could have been
+    censored then. ``weights_known``: the variance does not count that they are
+    estimated.
     """
 
     likelihood: PartialLikelihood
@@ -39,6 +42,8 @@ class Subdistribution:
     cause: Ints
     at: Floats
     censored_at: Floats
+    exposed: NDArray[np.bool_]
+    weights_known: bool
 
 
 def subdistribution(
@@ -49,9 +54,10 @@ def subdistribution(
     ``x`` (n, p) covariates, ``time`` (n,), ``cause`` (n,) 0 for censored. ``ties`` is
     ``breslow`` (cmprsk, SAS, Stata) or ``efron`` (R's finegray with coxph). A patient
     with a competing event at s weighs G(t-) / G(s-) at t, G the Kaplan-Meier estimate
-    of staying uncensored in all patients together; those with an event at the time of
-    a censoring are still at risk of it, as in cmprsk. Raises :class:`MethodError`
-    without events of this cause.
+    of staying uncensored in all patients together. Those with an event at the time of
+    a censoring are still at risk of it under ``breslow``, as in cmprsk, and no longer
+    under ``efron``, as in finegray. Raises :class:`MethodError` without events of this
+    cause.
     """
     if ties not in ("breslow", "efron"):
         raise MethodError(f"Unknown treatment of ties: {ties}.")
@@ -63,34 +69,40 @@ def subdistribution(
     if ties == "efron":
         at = np.sort(time[failed])
     censored_at = np.unique(time[cause == 0])
-    kept = _uncensored_before(time, cause, censored_at)
+    exposed = time >= censored_at[:, None]
+    if ties == "efron":
+        exposed &= (time > censored_at[:, None]) | (cause == 0)
+    kept = _uncensored_before(time, cause, censored_at, exposed)
     # Where G has fallen to 0 nobody is at risk any more.
     own = kept(time)
     weight = kept(at)[:, None] / np.where(own > 0, own, 1.0)
     stays = (at[:, None] > time) & (cause > 0) & ~failed
     weighted = replace(plain, share=plain.share + np.where(stays, weight, 0.0))
-    return Subdistribution(weighted, time, cause, at, censored_at)
+    return Subdistribution(
+        weighted, time, cause, at, censored_at, exposed, weights_known=ties == "efron"
+    )
 
 
 def _uncensored_before(
-    time: Floats, cause: Ints, censored_at: Floats
+    time: Floats, cause: Ints, censored_at: Floats, exposed: NDArray[np.bool_]
 ) -> Callable[[Floats], Floats]:
     """Return the function t -> G(t-)."""
-    at_risk = (time >= censored_at[:, None]).sum(axis=1)
+    at_risk = exposed.sum(axis=1)
     ended = ((time == censored_at[:, None]) & (cause == 0)).sum(axis=1)
     g = np.concatenate([[1.0], np.cumprod(1 - ended / at_risk)])
     return lambda t: g[np.searchsorted(censored_at, t)]
 
 
 def robust_covariance(model: Subdistribution, fit: Fit) -> Floats:
-    """Return the covariance (p, p) of Fine and Gray, with the weights as estimated.
+    """Return the robust covariance (p, p).
 
-    The score of each patient has a second part for the patient's share in the
-    estimate of G.
+    In Fine and Gray's the score of each patient has a second part for the patient's
+    share in the estimate of G; R's coxph on the rows of finegray, clustered by patient,
+    has not.
     """
     likelihood, beta = model.likelihood, fit.coefficient
     score = likelihood.score_residuals(beta)
-    if model.censored_at.size:
+    if model.censored_at.size and not model.weights_known:
         score = score + _through_weights(model, beta)
     change = score @ fit.covariance
     return change.T @ change
@@ -113,7 +125,7 @@ def _through_weights(model: Subdistribution, beta: Floats) -> Floats:
     q = pair @ x - np.einsum(
         "us,si,ui,sp->up", after, exposed, begun, mean, optimize=True
     )
-    at_risk = (time >= u[:, None]).astype(float)
+    at_risk = model.exposed.astype(float)
     ended = (time == u[:, None]) & (cause == 0)
     n = at_risk.sum(axis=1)
     martingale = ended - at_risk * (ended.sum(axis=1) / n)[:, None]

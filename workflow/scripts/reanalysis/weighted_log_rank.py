@@ -20,6 +20,15 @@ from reanalysis.risk_sets import Floats, FollowUp, Ints, risk_table
 _WHOLE_TIMES = 60
 _WHOLE = 2**61
 
+#: Why groups with events cannot be compared.
+NOTHING_TO_COMPARE = (
+    "No event tells the groups apart: at each, only one group was at risk, or "
+    "everybody at risk had it."
+)
+
+#: What is said of a chi-square p-value from one event.
+ONE_EVENT = "a single event, too few for the chi-square law"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogRank:
@@ -192,7 +201,7 @@ def chi_square(result: LogRank) -> ChiSquare:
     """
     scale = float(np.trace(result.variance))
     if not scale > 0:
-        raise MethodError("No event happened while two groups were at risk.")
+        raise MethodError(NOTHING_TO_COMPARE)
     # The rank counts the groups that can be compared, less one per connected set.
     values, vectors = np.linalg.eigh(result.variance / scale)
     kept = values > 1e-10
@@ -209,7 +218,7 @@ def trend(result: LogRank) -> ChiSquare:
     score = np.arange(result.difference.size)
     variance = float(score @ result.variance @ score)
     if not variance > 1e-12 * float(np.trace(result.variance)):
-        raise MethodError("No event happened while two groups were at risk.")
+        raise MethodError(NOTHING_TO_COMPARE)
     return _test(float(score @ result.difference) ** 2 / variance, 1)
 
 

@@ -24,6 +24,7 @@ from reanalysis.risk_sets import FollowUp, Ints, follow_up, group_codes
 from reanalysis.sample import Sample
 from reanalysis.score_permutation import BESIDE, Mask, Tails, count_tails, draw_tails
 from reanalysis.weighted_log_rank import (
+    ONE_EVENT,
     LogRank,
     chi_square,
     log_rank,
@@ -261,8 +262,13 @@ def _asymptotic(
     if one_sided:
         side = "less" if result.difference[0] < 0 else "greater"
         p_value /= 2
+    note = f"{ONE_EVENT.capitalize()}." if data.rows.events == 1 else ""
     return row(
-        alternative=side, test_statistic=test.statistic, df=test.df, p_value=p_value
+        alternative=side,
+        test_statistic=test.statistic,
+        df=test.df,
+        p_value=p_value,
+        note=note,
     ), result
 
 

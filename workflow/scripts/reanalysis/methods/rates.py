@@ -72,12 +72,12 @@ def _individual(sample: Sample) -> tuple[NDArray, NDArray]:
         if not sample.has("exposure"):
             raise MethodError("Counts need an exposure.")
         return whole_numbers(rows["count"], "count"), rows["exposure"].to_numpy(float)
-    if sample.has("start", "stop", "event"):
-        exposure = rows["stop"].to_numpy(float) - rows["start"].to_numpy(float)
-    elif sample.has("time", "event"):
-        exposure = rows["time"].to_numpy(float)
-    else:
+    end = "stop" if sample.has("start", "stop") else "time"
+    if not sample.has(end, "event"):
         raise MethodError("Rates need events with the time they were observed.")
+    exposure = rows[end].to_numpy(float)
+    if sample.has("start"):
+        exposure = exposure - rows["start"].to_numpy(float)
     return whole_numbers(rows["event"], "event"), exposure
 
 

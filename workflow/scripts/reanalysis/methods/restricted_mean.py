@@ -26,8 +26,12 @@ from reanalysis.survival_curve import (
 
 #: Beyond this many patients the permutation test is made only when asked for.
 BESIDE_LIMIT = 100
+#: A Wald test of a group up to this size is said to reject too often; measured in
+#: docs/small_samples/survival.md.
+SMALL = 15
 
 _FLAT = "a group has no variation before the horizon"
+_SMALL = "the normal approximation rejects too often in groups this small"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def _of(
             note = f"taken as 0 from {last} on"
     found = restricted_mean(curve, tau, beyond)
     if not found.std_error:
-        note = "; ".join(n for n in (note, "no variation before the horizon") if n)
+        note = _joined(note, "no variation before the horizon")
     return _Group(label, rows, found, note)
 
 
@@ -166,21 +170,29 @@ def _compared(
             problem = str(refused)
     difference = partial(row, statistic="restricted_mean_difference", unit=unit)
     limits = _limits(wald, permuted, settings)
+    known = wald.p_value == wald.p_value
+    small = _SMALL if min(group.rows.n, reference.rows.n) <= SMALL else ""
+    unlimited = ""
+    if limits["conf_low"] != limits["conf_low"]:
+        unlimited = problem or "the permutations give no finite limits"
+        unlimited = unlimited if known else _FLAT
     asymptotic = difference(
         **limits,
         test="Wald",
         test_statistic=wald.z,
         p_value=wald.p_value,
-        note="" if wald.p_value == wald.p_value else _FLAT,
+        note=_joined(small if known else "", unlimited),
     )
     rows = [asymptotic]
     if permuted:
-        rows.append(difference(**limits, **_permutation_fields(permuted, settings)))
+        fields = _permutation_fields(permuted, settings)
+        fields["note"] = _joined(fields["note"], unlimited)
+        rows.append(difference(**limits, **fields))
     elif first:
         rows.append(difference(**limits, test=_name(settings), note=problem))
     yield from rows[::-1] if first else rows
-    yield _ratio_row(row, "restricted_mean_ratio", (own, other), level)
-    yield _ratio_row(row, "time_lost_ratio", (own, other), level)
+    yield _ratio_row(row, "restricted_mean_ratio", (own, other), level, small)
+    yield _ratio_row(row, "time_lost_ratio", (own, other), level, small)
 
 
 def _limits(
@@ -265,6 +277,7 @@ def _ratio_row(
     statistic: str,
     means: tuple[RestrictedMean, RestrictedMean],
     level: float,
+    note: str,
 ) -> Estimate:
     pairs = [(m.mean, m.std_error) for m in means]
     side = str(row.keywords["alternative"])
@@ -278,7 +291,6 @@ def _ratio_row(
         # A longer survival loses less time.
         side = {"less": "greater", "greater": "less"}.get(side, side)
     found = restricted_means.ratio(*pairs, level, side)
-    note = ""
     if found.estimate != found.estimate:
         note = "no ratio: a group loses no time before the horizon"
         if statistic != "time_lost_ratio":
@@ -300,7 +312,5 @@ def _ratio_row(
     )
 
 
-def _lost(mean: RestrictedMean) -> float:
-    """Return the mean time lost before the horizon; what rounding leaves is none."""
-    lost = mean.tau - mean.mean
-    return lost if lost > 1e-12 * mean.tau else 0.0
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
