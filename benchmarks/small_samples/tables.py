@@ -258,8 +258,8 @@ Fisher's, Boschloo's and Barnard's tests hold their level; Boschloo's wastes lea
 ## Odds ratio over strata: coverage of 95 % intervals, smallest (mean), %
 
 Over odds ratios from {ODDS_RATIOS[0]:g} to {ODDS_RATIOS[-1]:g}, all tables counted.
-Where an interval does not exist (the limits of Robins, Breslow and Greenland with an estimate of
-0 or infinity) it counts as covering.
+Where an interval does not exist (the limits of Robins, Breslow and Greenland with an
+estimate of 0 or infinity) it counts as covering.
 
 {table(["interval", *STRATA], layered)}
 
