@@ -9,6 +9,7 @@ number there is exact. Only the part on ranks draws samples.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import sys
 from collections.abc import Callable, Iterable
@@ -30,6 +31,8 @@ from reanalysis.location import mann_whitney_test  # noqa: E402
 from reanalysis.means import moments, two_sample_t  # noqa: E402
 from reanalysis.methods.tables import (  # noqa: E402
     RISK_DIFFERENCE_INTERVALS,
+    STRATIFIED_INTERVALS,
+    STRATIFIED_TESTS,
     TESTS,
 )
 from reanalysis.relative_effect import brunner_munzel, permutation_p  # noqa: E402
@@ -116,6 +119,61 @@ def ranks(replicates: int) -> Iterable[tuple[str, dict[str, float]]]:
             yield label, {name: 100 * c / replicates for name, c in count.items()}
 
 
+#: Patients of both groups in each stratum, and risks of the reference there.
+STRATA = {
+    "3 strata of 4 to 7": (((2, 2), (3, 3), (3, 4)), (0.2, 0.4, 0.6)),
+    "2 strata of 8 and 12": (((3, 5), (6, 6)), (0.15, 0.5)),
+}
+ODDS_RATIOS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)
+
+
+def stratified(sizes: tuple, risks: tuple) -> dict[str, dict[str, np.ndarray]]:
+    """Return coverage of each interval and rejections of each test over strata.
+
+    Every set of tables is counted with its probability. An interval that does not
+    exist covers everything, a test that does not exist rejects nothing.
+    """
+    counts = [range(n + 1) for pair in sizes for n in pair]
+    every = np.array(list(itertools.product(*counts)))
+    # Rows (tables, strata, 4): events and patients of the group, of the reference.
+    tables = np.zeros((len(every), len(sizes), 4), dtype=int)
+    tables[:, :, 0], tables[:, :, 2] = every[:, ::2], every[:, 1::2]
+    tables[:, :, 1], tables[:, :, 3] = np.array(sizes).T
+    chance = np.ones((len(ODDS_RATIOS), len(every)))
+    for ratio, own in zip(ODDS_RATIOS, chance, strict=True):
+        for k, ((n, m), risk) in enumerate(zip(sizes, risks, strict=True)):
+            odds = ratio * risk / (1 - risk)
+            own *= binomial_probabilities(n, odds / (1 + odds))[tables[:, k, 0]]
+            own *= binomial_probabilities(m, risk)[tables[:, k, 2]]
+    found: dict[str, dict[str, np.ndarray]] = {"intervals": {}, "tests": {}}
+    for name, function in STRATIFIED_INTERVALS.values():
+        low, high = np.array([_limits(function, t) for t in tables]).T
+        inside = [
+            (low <= r * (1 + 1e-9)) & (r <= high * (1 + 1e-9)) for r in ODDS_RATIOS
+        ]
+        found["intervals"][name] = (chance * inside).sum(axis=1)
+    null = chance[ODDS_RATIOS.index(1.0)]
+    for name, test in STRATIFIED_TESTS.values():
+        p = np.array([_p_value(test, t) for t in tables])
+        found["tests"][name] = null[p <= LEVEL].sum()
+    return found
+
+
+def _limits(function: Callable, tables: np.ndarray) -> tuple[float, float]:
+    try:
+        low, high = function(tables, 0.95)
+    except MethodError:
+        return 0.0, math.inf
+    return (0.0, math.inf) if math.isnan(low) else (low, high)
+
+
+def _p_value(test: Callable, tables: np.ndarray) -> float:
+    try:
+        return test(tables).p_value
+    except MethodError:
+        return 1.0
+
+
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
     """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
@@ -152,6 +210,16 @@ def main() -> None:
     ):  # fmt: skip
         found = [level(*pair, TESTS[name]) for pair in PAIRS]
         levels.append([name, *(f"{100 * c.max():.2f}" for c in found)])
+    layers = [stratified(*strata) for strata in STRATA.values()]
+    layered = [
+        [name, *(f"{percent(c.min())} ({percent(c.mean())})" for c in found)]
+        for name in layers[0]["intervals"]
+        for found in [[layer["intervals"][name] for layer in layers]]
+    ]
+    rejected = [
+        [name, *(f"{100 * layer['tests'][name]:.2f}" for layer in layers)]
+        for name in layers[0]["tests"]
+    ]
     ranked = [
         [
             label,
@@ -186,6 +254,18 @@ Wald interval does not come near it.
 Fisher's, Boschloo's and Barnard's tests hold their level; Boschloo's wastes least.
 
 {table(["test", *pairs], levels)}
+
+## Odds ratio over strata: coverage of 95 % intervals, smallest (mean), %
+
+Over odds ratios from {ODDS_RATIOS[0]:g} to {ODDS_RATIOS[-1]:g}, all tables counted.
+Where an interval does not exist (the limits of Robins, Breslow and Greenland with an
+estimate of 0 or infinity) it counts as covering.
+
+{table(["interval", *STRATA], layered)}
+
+## Odds ratio over strata: probability to reject a true hypothesis at 5 %, %
+
+{table(["test", *STRATA], rejected)}
 
 ## Two groups of measurements: how often a true hypothesis is rejected at 5 %, %
 

@@ -481,3 +481,24 @@ def test_exact_limits_cover_at_every_ratio(k):
         held = np.array([low <= ratio <= high for low, high in limits])
         assert p[held].sum() >= 0.95
     assert law.probabilities(0.0)[tests <= 0.05].sum() <= 0.05
+
+
+def test_an_interval_without_an_upper_end_says_why():
+    rows = before_after_counts.estimate(
+        rows_of([0, 1, 1, 0, 0, 0], [5, 4, 3, 2, 0, 3]), SETTINGS
+    )
+    row = only(rows, "rate_ratio", term="patients varying")
+    assert row.conf_high == math.inf
+    assert "not clear of 0" in row.note
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_group_without_patients_is_said():
+    sample = rows_of([2, 5], [4, 1], selected_at_least=1)
+    sample = replace(
+        sample, rows=sample.rows.assign(group="A"), groups=("A", "B"), reference="B"
+    )
+    rows = before_after_counts.estimate(sample, SETTINGS)
+    empty = [r for r in rows if r.group == "B"]
+    assert [r.statistic for r in empty] == ["n", "rate_ratio"]
+    assert empty[1].note == "There is nobody in this group."

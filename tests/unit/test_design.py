@@ -365,3 +365,20 @@ def test_a_design_that_cannot_be_read_is_refused(declared, said):
             claims,
             "study.yaml",
         )
+
+
+def test_more_pairs_than_an_exact_law_takes():
+    rows = rows_of("pairs", 60, simulations=200)
+    ranked = [r for r in rows if r.statistic == "power" and "rank" in r.test]
+    t = [r for r in rows if r.statistic == "power" and r.test == "t, paired"]
+    assert ranked
+    assert {r.test for r in ranked} == {"signed-rank, normal"}
+    for one, other in zip(ranked, t, strict=True):
+        assert one.estimate == pytest.approx(other.estimate, abs=0.12)
+    sample = Sample(
+        kind="individual",
+        rows=pd.DataFrame({"value": [60.0]}),
+        options={"layout": "pairs"},
+    )
+    drawn = design.figure_data(sample, {**SETTINGS, "simulations": 50})
+    assert drawn

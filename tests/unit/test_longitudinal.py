@@ -25,7 +25,7 @@ from reanalysis.errors import MethodError
 from reanalysis.figures import courses as drawing
 from reanalysis.figures.sheet import Sheet
 from reanalysis.figures.style import Look
-from reanalysis.gee import fit_gee
+from reanalysis.gee import VARIANCES, fit_gee
 from reanalysis.methods.longitudinal import estimate, figure_data, model_rows
 from reanalysis.mixed_models import Blocks, fit_mixed, kenward_roger, satterthwaite
 from reanalysis.patient_slopes import (
@@ -392,12 +392,16 @@ def test_mancl_derouen_is_the_bias_reduced_variance_of_statsmodels():
     assert np.sqrt(np.diag(fit.covariance)) == pytest.approx(other.bse, rel=1e-5)
 
 
-def test_gee_says_when_one_patient_decides():
+@pytest.mark.parametrize("variance", [v for v in VARIANCES if v != "model"])
+def test_gee_says_when_one_patient_decides(variance):
+    # Four patients and one more, as the sandwich needs more of them than terms.
     rows = orthodont()
     lone = rows[rows["id"].isin(["M01", "F01", "F02", "F03"])]
+    more = lone[lone["id"] == "F03"].assign(id="F04", value=lambda f: f["value"] + 1)
+    lone = pd.concat([lone, more], ignore_index=True)
     sample = Sample(kind="individual", rows=lone, groups=("M", "F"), reference="F")
-    found = model_rows(sample, "gee", PRIMARY)
-    assert all(math.isnan(r.p_value) and "patient" in r.note for r in found)
+    found = model_rows(sample, "gee", {**PRIMARY, "variance": variance})
+    assert all(math.isnan(r.p_value) and "One patient" in r.note for r in found)
 
 
 # Slopes of a patient --------------------------------------------------------
@@ -629,6 +633,27 @@ def test_awkward_data_say_why(name, model):
 def test_nothing_is_significant_where_nothing_can_be(name):
     rows = estimate(AWKWARD[name], PRIMARY)
     assert not any(r.p_value < 0.05 for r in rows if r.statistic.startswith("slope"))
+
+
+@pytest.mark.parametrize("slope", ["ols", "theil-sen"])
+@pytest.mark.parametrize("test", ["wilcoxon", "t"])
+@pytest.mark.parametrize("moving", [False, True])
+def test_noise_of_the_arithmetic_is_neither_slope_nor_change(slope, test, moving):
+    # Seven patients, each on a line of his own that does not bend.
+    rng = np.random.default_rng(7)
+    rows = []
+    for i in range(7):
+        times = np.sort(rng.choice(np.arange(-60, 61), 9, replace=False)) / 10
+        level, own = rng.normal(60, 10), rng.normal(-5, 3) if moving else 0.0
+        rows += [(f"p{i}", str(t), level + own * t) for t in times]
+    sample = _of(*zip(*rows, strict=True), options={"change_at": 0})
+    found = model_rows(sample, "slopes", {**PRIMARY, "slope": slope, "test": test})
+    still = {"slope_change"} if moving else {"slope", "slope_change"}
+    rows = [r for r in found if r.statistic in still and r.n > 1]
+    assert rows
+    for row in rows:
+        assert not row.p_value < 0.05, row
+        assert math.isnan(row.estimate) or row.estimate == 0, row
 
 
 def test_a_patient_without_visits_on_one_side_is_counted():

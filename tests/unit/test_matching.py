@@ -332,6 +332,15 @@ def test_standardised_differences_by_hand():
     )
 
 
+def test_equal_values_under_weights_have_no_spread():
+    # Their weighted mean is off by rounding; 16 over 1e-14 is no difference.
+    values = np.array([20.0] * 10 + [3.0, 4, 4])
+    weight = np.r_[np.random.default_rng(2).random(10), np.ones(3)]
+    mine = np.arange(13) < 10
+    found = standardized_difference(values, mine, weight, unit="treated")
+    assert math.isnan(found)
+
+
 def test_standardised_difference_of_a_share_by_hand():
     # 3 of 4 against 1 of 4: 0.5 over the root of (3/16 + 3/16) / 2.
     values = np.array([1.0, 1, 1, 0, 1, 0, 0, 0])
@@ -584,6 +593,17 @@ def test_ties_are_followed_up_and_said():
     assert low.estimate <= first.estimate <= high.estimate
     assert low.estimate < high.estimate
     assert only(rows, "count", term="equally good matchings").estimate == 50
+
+
+def test_no_odds_ratio_is_infinite_without_a_word():
+    rows = matching.estimate(
+        sample({"event": A.astype(int)}, covariates=("x",)), {**SETTINGS, "ratio": 3}
+    )
+    endless = [r for r in rows if math.isinf(r.estimate)]
+    assert {"unadjusted", "odds ratio over equally good matchings"} <= {
+        r.term for r in endless
+    }
+    assert all(r.note for r in endless)
 
 
 @pytest.mark.parametrize(

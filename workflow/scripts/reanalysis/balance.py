@@ -32,6 +32,10 @@ def weighted_moments(values: np.ndarray, weight: np.ndarray) -> tuple[float, flo
     divisor = total - float(weight @ weight) / total
     if divisor <= 1e-12 * total:
         return mean, NAN
+    counted = values[weight > 0]
+    if np.ptp(counted) == 0:
+        # The weighted mean of equal values is off by rounding, and so is the variance.
+        return float(counted[0]), 0.0
     return mean, float(weight @ (values - mean) ** 2) / divisor
 
 

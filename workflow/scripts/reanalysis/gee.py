@@ -158,21 +158,23 @@ def _working(wave: NDArray, alpha: float, structure: str) -> Floats:
 def _score(x: Floats, v: Floats, r: Floats, c: Floats, variance: str) -> Floats:
     """Score of one patient, with the residual (or itself) freed of its leverage."""
     left = x.T @ v
-    if variance == "robust":
-        return left @ r
-    if variance == "fay-graubard":
-        share = np.minimum(np.diag(left @ x @ c), 0.75)
-        return (left @ r) / np.sqrt(1 - share)
     # (I - H)^-a through the symmetric matrix similar to H = X C X'V^-1.
     values, vectors = np.linalg.eigh(v)
     root = (vectors * np.sqrt(values)) @ vectors.T
     back = (vectors / np.sqrt(values)) @ vectors.T
     values, vectors = np.linalg.eigh(root @ x @ c @ x.T @ root)
     if values.max() > 1 - 1e-8:
+        # His score is 0 by construction: without a correction the standard error
+        # would be, too.
         raise MethodError(
             "One patient alone determines a term of the model, so there is no "
-            "sandwich variance with this correction."
+            "sandwich variance."
         )
+    if variance == "robust":
+        return left @ r
+    if variance == "fay-graubard":
+        share = np.minimum(np.diag(left @ x @ c), 0.75)
+        return (left @ r) / np.sqrt(1 - share)
     power = -1.0 if variance == "mancl-derouen" else -0.5
     freed = back @ (vectors * (1 - values) ** power) @ vectors.T @ root @ r
     return left @ freed

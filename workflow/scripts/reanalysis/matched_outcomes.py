@@ -1,12 +1,10 @@
 """Outcomes in matched sets, the sets kept: odds ratios, shifts, exact tests.
 
 A set holds treated patients and those matched with them; under no effect any of its
-patients could as well have been the treated ones. Own code, because scipy has no
-stratified tests and statsmodels' StratifiedTable no exact ones.
+patients could as well have been the treated ones. Odds ratios are those of
+:mod:`reanalysis.stratified_tables`, every set a stratum.
 
-Sources: Mantel and Haenszel 1959; Robins, Breslow and Greenland, Biometrics
-1986;42:311-323 (variance); Gart, Biometrika 1970;57:471-475 (exact limits over
-tables); van Elteren 1960; Hodges and Lehmann, Ann Math Stat 1962;33:482-497 (aligned
+Sources: van Elteren 1960; Hodges and Lehmann, Ann Math Stat 1962;33:482-497 (aligned
 ranks); Rosenbaum, Observational Studies, 2002, ch. 2 and 3.
 """
 
@@ -14,16 +12,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import reduce
 from itertools import combinations
 
 import numpy as np
-from scipy.special import chdtrc, comb, ndtr, stdtr, stdtrit
+from scipy.special import comb, ndtr, stdtr, stdtrit
 
-from reanalysis.binomial import TIE, normal_quantile
+from reanalysis import stratified_tables
 from reanalysis.errors import MethodError
 from reanalysis.results import NAN
-from reanalysis.roots import increasing_root
 
 #: Distinct values that the law of a statistic over the sets may take.
 LARGEST_LAW = 200_000
@@ -165,47 +161,16 @@ def exact_odds_ratio(
     """
     informative = _informative(event.astype(float), treated, sets)
     table = _tables(event, treated, sets)
-    # Chances of every number of treated events: the sets' laws multiplied out.
-    laws, lowest = [], 0
-    for a, m, b, n in table:
-        total = a + b
-        least, most = max(0, total - n), min(m, total)
-        count = np.arange(least, most + 1)
-        ways = comb(m, count) * comb(n, total - count)
-        laws.append(ways / ways.sum())
-        lowest += least
-    law = reduce(np.convolve, laws)
-    observed = int(table[:, 0].sum()) - lowest
-    number = np.arange(len(law))
-    logs = np.log(law)
-
-    def tilted(log_ratio: np.ndarray) -> np.ndarray:
-        exponent = logs + np.multiply.outer(log_ratio, number)
-        chance = np.exp(exponent - exponent.max(axis=-1, keepdims=True))
-        return chance / chance.sum(axis=-1, keepdims=True)
-
-    tail = (1 - level) / 2
-    top = len(law) - 1
-
-    def root(function: object) -> float:
-        return float(np.exp(increasing_root(function, -60.0, 60.0, 64)))  # type: ignore[arg-type]
-
-    if observed in (0, top):
-        estimate = 0.0 if observed == 0 else INF
-    else:
-        estimate = root(lambda t: tilted(t) @ number - observed)
-    low = 0.0 if limits else NAN
-    if observed > 0 and limits:
-        low = root(lambda t: tilted(t)[..., observed:].sum(axis=-1) - tail)
-    high = INF if limits else NAN
-    if observed < top and limits:
-        high = root(lambda t: tail - tilted(t)[..., : observed + 1].sum(axis=-1))
-    p = min(1.0, float(law[law <= law[observed] * TIE].sum()))
+    test = stratified_tables.exact_test(table)
     pairs = bool((table[:, 1] == 1).all() and (table[:, 3] == 1).all())
     name = "McNemar, exact" if pairs else "conditional exact within sets"
+    low, high = (
+        stratified_tables.conditional_limits(table, level) if limits else (NAN, NAN)
+    )
+    estimate = stratified_tables.conditional_odds_ratio(table)
     return (
         SetRatio(estimate, low, high, "conditional exact"),
-        SetTest(name, float(table[:, 0].sum()), p, informative),
+        SetTest(name, test.statistic, test.p_value, informative),
     )
 
 
@@ -218,32 +183,14 @@ def mantel_haenszel(
     a sum is zero; the test without continuity correction (for pairs: McNemar's).
     """
     informative = _informative(event.astype(float), treated, sets)
-    table = _tables(event, treated, sets).astype(float)
-    a, c = table[:, 0], table[:, 2]
-    b, d = table[:, 1] - a, table[:, 3] - c
-    n = table[:, 1] + table[:, 3]
-    r, s, p, q = a * d / n, b * c / n, (a + d) / n, (b + c) / n
-    over, under = r.sum(), s.sum()
-    low = high = NAN
-    if over and under:
-        variance = (
-            (p * r).sum() / (2 * over**2)
-            + (p * s + q * r).sum() / (2 * over * under)
-            + (q * s).sum() / (2 * under**2)
-        )
-        reach = normal_quantile(level) * math.sqrt(variance)
-        low, high = (over / under * math.exp(side * reach) for side in (-1, 1))
-    estimate = over / under if under else INF if over else NAN
-    events = a + c
-    expected = table[:, 1] * events / n
-    spread = table[:, 1] * table[:, 3] * events * (n - events)
-    spread = (spread / (n**2 * np.maximum(n - 1, 1))).sum()
-    chi_square = float((a.sum() - expected.sum()) ** 2 / spread)
-    test = SetTest(
-        "Mantel-Haenszel", chi_square, float(chdtrc(1, chi_square)), informative
+    table = _tables(event, treated, sets)
+    test = stratified_tables.mantel_haenszel_test(table)
+    estimate = stratified_tables.mantel_haenszel_odds_ratio(table)
+    low, high = stratified_tables.robins_limits(table, level)
+    return (
+        SetRatio(estimate, low, high, "Robins-Breslow-Greenland"),
+        SetTest("Mantel-Haenszel", test.statistic, test.p_value, informative),
     )
-    ratio = SetRatio(float(estimate), low, high, "Robins-Breslow-Greenland")
-    return ratio, test
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,12 @@ def ols_slope(time: ArrayLike, value: ArrayLike, *, level: float = 0.95) -> Slop
     t, y = _series(time, value)
     centred = t - t.mean()
     total = float(centred @ centred)
-    slope = float(centred @ y) / total
+    slope = float(centred @ (y - y.mean())) / total
     df = t.size - 2
     residual = y - y.mean() - slope * centred
     loss = float(residual @ residual)
+    if abs(slope) <= slope_noise(t, y):
+        slope = 0.0
     if df == 0:
         return Slope(slope, NAN, NAN, NAN, NAN, "", t.size, "from two visits")
     if loss <= 1e-24 * max(float(y @ y), 1e-300):
@@ -57,6 +59,15 @@ def ols_slope(time: ArrayLike, value: ArrayLike, *, level: float = 0.95) -> Slop
     std_error = math.sqrt(loss / df / total)
     margin = float(stdtrit(df, (1 + level) / 2)) * std_error
     return Slope(slope, std_error, slope - margin, slope + margin, level, "t", t.size)
+
+
+def slope_noise(time: ArrayLike, value: ArrayLike) -> float:
+    """Return the size below which a slope is noise of the arithmetic, and so zero.
+
+    Values that stay the same would else have slopes with signs and ranks.
+    """
+    reach = float(np.ptp(np.asarray(time, dtype=float)))
+    return 1e-12 * float(np.abs(value).max()) / reach
 
 
 def theil_sen_slope(time: ArrayLike, value: ArrayLike, *, level: float = 0.95) -> Slope:

@@ -43,11 +43,11 @@ def against_zero(place: Estimate, values: Floats, settings: Settings) -> Rows:
     side, level = str(settings["alternative"]), float(settings["conf_level"])
     exact = settings["p_value"] == "exact"
     place = replace(place, n=float(values.size), alternative=side)
+    values = decimal(values)
 
     def ranks() -> Estimate:
-        d = decimal(values)
-        test = signed_rank_test(d, exact=exact, alternative=side)
-        shift = hodges_lehmann(d, exact=exact, level=level)
+        test = signed_rank_test(values, exact=exact, alternative=side)
+        shift = hodges_lehmann(values, exact=exact, level=level)
         return _rank_filled(place, test, shift)
 
     def t() -> Estimate:
@@ -111,6 +111,7 @@ def _two_groups(place: Estimate, x: Floats, y: Floats, settings: Settings) -> Ro
     side, level = str(settings["alternative"]), float(settings["conf_level"])
     exact = settings["p_value"] == "exact"
     place = replace(place, n=float(x.size + y.size), alternative=side)
+    x, y = np.split(decimal(np.concatenate([x, y])), [x.size])
 
     def ranks() -> Estimate:
         test = mann_whitney_test(x, y, exact=exact, alternative=side)

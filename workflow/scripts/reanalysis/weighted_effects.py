@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -186,10 +187,12 @@ def unadjusted_effects(
             ]
         y = event.astype(float)
         fields = fields_of(test, one)
+        finite = 0 < ratio.estimate < math.inf
+        note = "" if finite else "A cell of the table is empty."
         row = Estimate(
             statistic="odds_ratio", estimate=ratio.estimate, conf_low=ratio.low,
             conf_high=ratio.high, conf_level=level, interval_method=ratio.method,
-            term=UNADJUSTED, **{**fields, "test": "Fisher", "note": ""}, **shared,
+            term=UNADJUSTED, **{**fields, "test": "Fisher", "note": note}, **shared,
         )  # fmt: skip
         gap = float(y[mine].mean() - y[~mine].mean())
         difference = Estimate(

@@ -155,10 +155,12 @@ def _group_rows(
     at_least = criterion(sample)
     row = partial(Estimate, group=label, n=own.n, events=own.events)
     yield row(statistic="n", estimate=own.n)
+    if not own.n:
+        yield row(statistic="rate_ratio", note="There is nobody in this group.")
+        return
     for term, counts in (("before", own.before), ("after", own.after)):
         yield row(statistic="count", term=term, estimate=int(counts.sum()))
-        if own.n:
-            yield row(statistic="mean", term=term, estimate=float(counts.mean()))
+        yield row(statistic="mean", term=term, estimate=float(counts.mean()))
     selected = ""
     if at_least:
         selected = (
@@ -273,6 +275,9 @@ def _robust_rows(
     if settings["alternative"] != "two-sided":
         side = 1 if settings["alternative"] == "greater" else -1
         p = p / 2 if found.statistic * side > 0 else 1 - p / 2
+    if math.isinf(found.conf_high):
+        open_end = "The mean compared with is not clear of 0: no upper limit."
+        note = f"{open_end} {note}".strip()
     yield row(
         statistic="rate_ratio",
         estimate=found.ratio,

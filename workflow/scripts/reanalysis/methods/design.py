@@ -37,6 +37,7 @@ from reanalysis.power import (
     signed_rank_power,
     t_power,
 )
+from reanalysis.rank_laws import EXACT_LIMIT
 from reanalysis.results import Estimate
 from reanalysis.sample import Sample
 
@@ -175,7 +176,7 @@ def _pairs(n: int, settings: Settings) -> Rows:
     for effect, ranked in zip(effects, simulated, strict=True):
         term = f"true mean change {effect:g} SD, normal"
         yield _power(t_power(effect, n, level=level), term, "t, paired", n)
-        yield _power(float(ranked), term, "signed-rank, exact", n, settings)
+        yield _power(float(ranked), term, _signed_rank_name(n), n, settings)
         yield from _sign_and_magnitude(effect, 1 / math.sqrt(n), level, term, n)
     yield _row(
         "detectable_effect",
@@ -186,6 +187,10 @@ def _pairs(n: int, settings: Settings) -> Rows:
         alternative="two-sided",
         n=n,
     )
+
+
+def _signed_rank_name(n: int) -> str:
+    return f"signed-rank, {'exact' if n <= EXACT_LIMIT else 'normal'}"
 
 
 # Two groups
@@ -471,7 +476,7 @@ def _pairs_lines(n: int, settings: Settings) -> Lines:
     )
     return "True mean change (SD)", {
         "paired t": (x, np.array([t_power(d, n, level=level) for d in x])),
-        "signed-rank, exact": (x, ranked),
+        _signed_rank_name(n): (x, ranked),
     }
 
 

@@ -31,7 +31,12 @@ from reanalysis.mixed_models import (
     kenward_roger,
     satterthwaite,
 )
-from reanalysis.patient_slopes import Slope, ols_slope, theil_sen_slope
+from reanalysis.patient_slopes import (
+    Slope,
+    ols_slope,
+    slope_noise,
+    theil_sen_slope,
+)
 from reanalysis.per_patient_tests import against_zero, between, joined
 from reanalysis.percent_changes import percent_rows
 from reanalysis.results import NAN, Estimate
@@ -329,6 +334,7 @@ def _slope_rows(course: Courses, settings: Settings) -> Rows:
     parts = (BEFORE, AFTER) if bent else ("",)
     slopes: dict[tuple[str, str], dict[str, Slope]] = {}
     missing: dict[tuple[str, str], int] = {}
+    noise: dict[str, float] = {}
     single = ols_slope if settings["slope"] == "ols" else theil_sen_slope
     for group in course.groups:
         for part in parts:
@@ -337,6 +343,8 @@ def _slope_rows(course: Courses, settings: Settings) -> Rows:
                 inside = _inside(t, part, str(settings["shared_visit"]))
                 try:
                     own[patient] = single(t[inside], y[inside], level=level)
+                    size = slope_noise(t[inside], y[inside])
+                    noise[patient] = max(noise.get(patient, 0.0), size)
                 except MethodError:
                     key = (group, part)
                     missing[key] = missing.get(key, 0) + 1
@@ -348,7 +356,10 @@ def _slope_rows(course: Courses, settings: Settings) -> Rows:
     for group in course.groups if bent else ():
         pairs = [slopes[group, part] for part in parts]
         both = [p for p in pairs[0] if p in pairs[1]]
-        found = np.array([pairs[1][p].estimate - pairs[0][p].estimate for p in both])
+        first, second = (np.array([s[p].estimate for p in both]) for s in pairs)
+        found = second - first
+        # Equal slopes do not change by the noise of the arithmetic.
+        found[np.abs(found) <= [2 * noise[p] for p in both]] = 0.0
         note = _left_out(course.patients(group) - len(both))
         values["slope_change", group, ""] = (found, note)
     rows: Rows = []

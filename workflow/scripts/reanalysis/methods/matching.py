@@ -251,8 +251,8 @@ def _effect_rows(
             name = f"{statistic.replace('_', ' ')} over equally good matchings"
             same = {"term": name, "n": rows[0].n, "unit": rows[0].unit, **who}
             spread = [
-                Estimate(statistic="minimum", estimate=low, **same),
-                Estimate(statistic="maximum", estimate=high, **same),
+                Estimate(statistic=end, estimate=value, note=_endless(value), **same)
+                for end, value in (("minimum", low), ("maximum", high))
             ]
         notes.append("Other matchings are equally good.")
     # The caveats of the matching go with every row that rests on it.
@@ -262,6 +262,12 @@ def _effect_rows(
         note = rows[0].note.replace("Other matchings are equally good.", first)
         rows[0] = replace(rows[0], note=note)
     return rows + spread
+
+
+def _endless(value: float) -> str:
+    """Say why an estimate over the sets is infinite."""
+    one_way = "All sets that differ do so in one direction in one of the matchings."
+    return one_way if math.isinf(value) else ""
 
 
 def _count_rows(matched: Matched, who: Mapping[str, str]) -> list[Estimate]:

@@ -37,8 +37,8 @@ def group_masks(sample: Sample) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         yield "", np.ones(len(sample.rows), dtype=bool)
 
 
-def event_counts(sample: Sample) -> dict[str, tuple[int, int]]:
-    """Return events and patients of each group, '' being all together."""
+def outcome_counts(sample: Sample) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return events and patients (rows,) of each row, from ``event`` or counts."""
     rows = sample.rows
     if sample.has("event"):
         events = whole_numbers(rows["event"], "event")
@@ -54,6 +54,12 @@ def event_counts(sample: Sample) -> dict[str, tuple[int, int]]:
             )
     else:
         raise MethodError("The analysis needs an event column, or count and n.")
+    return events, sizes
+
+
+def event_counts(sample: Sample) -> dict[str, tuple[int, int]]:
+    """Return events and patients of each group, '' being all together."""
+    events, sizes = outcome_counts(sample)
     return {
         group: (int(events[mask].sum()), int(sizes[mask].sum()))
         for group, mask in group_masks(sample)

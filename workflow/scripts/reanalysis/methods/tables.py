@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 import numpy as np
 import pandas as pd
 
-from reanalysis import contingency, paired_binary, trend, two_by_two, unconditional
+from reanalysis import (
+    contingency,
+    paired_binary,
+    stratified_tables,
+    trend,
+    two_by_two,
+    unconditional,
+)
 from reanalysis.binomial import HypothesisTest, Interval
 from reanalysis.errors import MethodError
 from reanalysis.methods.proportions import (
@@ -18,10 +27,11 @@ from reanalysis.methods.proportions import (
     event_counts,
     fields_of_test,
     group_masks,
+    outcome_counts,
     proportion_rows,
     whole_numbers,
 )
-from reanalysis.results import Estimate
+from reanalysis.results import NAN, Estimate
 from reanalysis.sample import Sample
 
 #: Setting -> test of paired outcomes, given the numbers gained and lost.
@@ -34,6 +44,33 @@ PAIRED_TESTS: dict[str, Callable[[int, int, str], HypothesisTest]] = {
     "mcnemar-midp": lambda gained, lost, alternative: paired_binary.mcnemar_exact(
         gained, lost, alternative, mid_p=True
     ),
+}
+#: Setting -> name and test of two groups within strata.
+STRATIFIED_TESTS: dict[str, tuple[str, Callable[..., HypothesisTest]]] = {
+    "mantel-haenszel-exact": ("Mantel-Haenszel, exact", stratified_tables.exact_test),
+    "mantel-haenszel": ("Mantel-Haenszel", stratified_tables.mantel_haenszel_test),
+    "mantel-haenszel-corrected": (
+        "Mantel-Haenszel, corrected",
+        partial(stratified_tables.mantel_haenszel_test, corrected=True),
+    ),
+    "mantel-haenszel-midp": (
+        "Mantel-Haenszel, mid-P",
+        partial(stratified_tables.exact_test, mid_p=True),
+    ),
+}
+#: Setting -> name and limits of an odds ratio over strata.
+STRATIFIED_INTERVALS: dict[str, tuple[str, Callable[..., Interval]]] = {
+    "conditional-exact": ("conditional exact", stratified_tables.conditional_limits),
+    "mid-p": (
+        "conditional mid-P",
+        partial(stratified_tables.conditional_limits, mid_p=True),
+    ),
+    "woolf": ("Robins-Breslow-Greenland", stratified_tables.robins_limits),
+}
+#: Setting -> what an odds ratio over strata is called, and the estimate.
+STRATIFIED_ODDS_RATIOS: dict[str, tuple[str, Callable[..., float]]] = {
+    "conditional-mle": ("conditional", stratified_tables.conditional_odds_ratio),
+    "sample": ("Mantel-Haenszel", stratified_tables.mantel_haenszel_odds_ratio),
 }
 #: Setting -> test of two groups.
 TESTS: dict[str, Callable[..., HypothesisTest]] = {
@@ -59,7 +96,12 @@ def _ordered(tests: Mapping[str, Callable], primary: str, default: str) -> list[
 
 
 def _join(*notes: str) -> str:
-    return " ".join(dict.fromkeys(n for n in notes if n))
+    """Put notes behind one another, leaving out what another one says already."""
+    kept: list[str] = []
+    for note in sorted(set(notes), key=len, reverse=True):
+        if not any(note in longer for longer in kept):
+            kept.append(note)
+    return " ".join(sorted(kept, key=notes.index))
 
 
 def _effect_rows(
@@ -275,6 +317,125 @@ def paired_rows(
     ]
 
 
+def stratified_rows(
+    tables: np.ndarray,
+    settings: Mapping[str, object],
+    *,
+    group: str = "",
+    reference: str = "",
+) -> list[Estimate]:
+    """Return effects and tests of one group against the reference within strata.
+
+    ``tables`` (strata, 4): events and patients of the group, then of the reference.
+    The odds ratio of the settings comes first, the other one beside it; risk ratio
+    and risk difference weigh the strata as Mantel and Haenszel do.
+    """
+    n, events = int(tables[:, [1, 3]].sum()), int(tables[:, [0, 2]].sum())
+    shared = {"group": group, "reference": reference, "n": n, "events": events}
+    level, alternative = float(settings["conf_level"]), str(settings["alternative"])
+    telling = int(stratified_tables.informative(tables).sum())
+    said = f"{telling} of {len(tables)} strata informative."
+    names = _ordered(STRATIFIED_TESTS, str(settings["test"]), "mantel-haenszel-exact")
+
+    tests = []
+    for name, test in (STRATIFIED_TESTS[name] for name in names):
+        try:
+            tests.append(replace(test(tables, alternative), note=said))
+        except MethodError as problem:
+            note = _join(str(problem), said)
+            tests.append(HypothesisTest(name, alternative, NAN, note=note))
+
+    odds, beside = _stratified_odds_ratios(tables, settings)
+    try:
+        ratio, ratio_limits = stratified_tables.mantel_haenszel_risk_ratio(
+            tables, level
+        )
+        difference, error, limits = stratified_tables.mantel_haenszel_risk_difference(
+            tables, level
+        )
+    except MethodError as problem:
+        ratio, ratio_limits, note = NAN, (NAN, NAN), str(problem)
+        difference, error, limits = NAN, NAN, (NAN, NAN)
+    else:
+        note = ""
+        if math.isnan(ratio_limits[0]):
+            note = "Nobody had the event in one of the groups, or in either."
+    ratio_row = (ratio, ratio_limits, "Greenland-Robins", note)
+    difference_row = (
+        difference,
+        limits,
+        "Sato",
+        note if math.isnan(difference) else "",
+    )
+    effects = {
+        "odds_ratio": odds,
+        "risk_difference": difference_row,
+        "risk_ratio": ratio_row,
+    }
+    if not math.isnan(difference):
+        effects |= _derived(ratio_row, difference_row)
+    rows = _effect_rows(effects, tests, level, shared, error)
+    term, value, (low, high), name, note = beside
+    known = not math.isnan(low)
+    rows.insert(
+        1,
+        Estimate(
+            statistic="odds_ratio",
+            term=term,
+            estimate=value,
+            conf_low=low,
+            conf_high=high,
+            conf_level=level if known else NAN,
+            interval_method=name if known else "",
+            note=_join(note, said),
+            **shared,
+        ),
+    )
+    for tarone in (False, True):
+        try:
+            fields = fields_of_test(
+                stratified_tables.breslow_day(tables, tarone=tarone)
+            )
+        except MethodError as problem:
+            name = "Breslow-Day, Tarone" if tarone else "Breslow-Day"
+            fields = {"test": name, "alternative": "two-sided", "note": str(problem)}
+        fields["note"] = _join(
+            "Of one odds ratio in all strata.", str(fields.get("note", ""))
+        )
+        rows.append(Estimate(statistic="test", term="homogeneity", **fields, **shared))
+    return rows
+
+
+def _stratified_odds_ratios(
+    tables: np.ndarray, settings: Mapping[str, object]
+) -> tuple[tuple[float, Interval, str, str], tuple[str, float, Interval, str, str]]:
+    """Return the odds ratio of the settings, and the other one with its own name."""
+    level = float(settings["conf_level"])
+
+    def found(kind: str, interval: str) -> tuple[float, Interval, str, str]:
+        label, estimate = STRATIFIED_ODDS_RATIOS[kind]
+        name, limits = STRATIFIED_INTERVALS[interval]
+        value, ends, notes = NAN, (NAN, NAN), [f"Odds ratio over strata, {label}."]
+        try:
+            value = estimate(tables)
+            ends = limits(tables, level)
+        except MethodError as problem:
+            notes = [*notes[: not math.isnan(value)], str(problem)]
+        else:
+            if value in (0, math.inf):
+                notes.append("All strata that differ do so in one direction.")
+            elif math.isnan(value):
+                notes.append("It is undefined for these counts.")
+        return value, ends, name, _join(*notes)
+
+    kind = str(settings["odds_ratio"])
+    other, own = "sample", "woolf"
+    if kind == "sample":
+        other, own = ("conditional-mle", "conditional-exact")
+    primary = found(kind, str(settings["interval_odds_ratio"]))
+    return primary, (STRATIFIED_ODDS_RATIOS[other][0], *found(other, own))
+
+
 def association_rows(
     table: np.ndarray,
     settings: Mapping[str, object],
@@ -381,19 +542,37 @@ def _events(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
     reference = sample.reference or sample.groups[-1]
     others = [g for g in sample.groups if g != reference]
     for group in others:
-        result += two_group_rows(
-            *counts[group],
-            *counts[reference],
-            settings,
-            group=group,
-            reference=reference,
-        )
+        labels = {"group": group, "reference": reference}
+        if sample.has("stratum"):
+            tables = _tables_by_stratum(sample, group, reference)
+            result += stratified_rows(tables, settings, **labels)
+        else:
+            result += two_group_rows(
+                *counts[group], *counts[reference], settings, **labels
+            )
     if len(others) > 1:
         table = np.array([(x, n - x) for g, (x, n) in counts.items() if g])
         result += association_rows(table, settings)
     if "scores" in sample.options:
         result += _trend_rows(sample, {g: counts[g] for g in sample.groups}, settings)
     return result
+
+
+def _tables_by_stratum(sample: Sample, group: str, reference: str) -> np.ndarray:
+    """Return events and patients of both groups, a row for each stratum."""
+    events, sizes = outcome_counts(sample)
+    frame = pd.DataFrame(
+        {
+            "stratum": sample.rows["stratum"].to_numpy(),
+            "group": sample.rows["group"].to_numpy(),
+            "events": events,
+            "n": sizes,
+        }
+    )
+    frame = frame[frame["group"].isin([group, reference])]
+    sums = frame.groupby(["stratum", "group"])[["events", "n"]].sum().unstack("group")
+    wanted = [(c, g) for g in (group, reference) for c in ("events", "n")]
+    return sums.reindex(columns=wanted).fillna(0).to_numpy(dtype=np.int64)
 
 
 def _trend_rows(
@@ -426,7 +605,8 @@ def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:
 
     The columns decide: ``before`` and ``after``, or ``pair`` with ``event``, are
     paired outcomes; ``value`` without ``event`` is a table of categories; else
-    ``event`` (or printed ``count`` and ``n``) is compared between the groups.
+    ``event`` (or printed ``count`` and ``n``) is compared between the groups, within
+    strata where there is a ``stratum``.
     ``settings`` names the primary ``test`` and its ``alternative``, the
     ``odds_ratio`` and the three intervals. A test that does not suit the design
     gives way to the exact one.
