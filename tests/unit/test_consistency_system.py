@@ -117,6 +117,38 @@ def test_contradictions_are_proven_by_the_smallest_sets(row, expected):
         }
 
 
+@pytest.mark.parametrize("n", [3, 8])
+def test_events_by_a_time_are_any_number_up_to_n_and_to_all_events(n):
+    for by in range(n + 2):
+        row = {"n1": str(n), "events1@11": str(by), "survival1@11": "0.5"}
+        alone = system(from_row({k: row[k] for k in ("n1", "events1@11")}))
+        assert alone.state == ("feasible" if by <= n else "infeasible")
+        for events in range(n + 1):
+            found = system(
+                from_row({"n1": str(n), "events1@11": str(by), "events1": str(events)})
+            )
+            assert (found.state == "feasible") == (by <= events)
+    # Without losses 4 of 8 events bring the curve to 0.5; fewer need losses, and
+    # none cannot.
+    if n == 8:
+        state = [
+            system(from_row({**row, "events1@11": str(by)})).state for by in range(9)
+        ]
+        assert state[0] == "infeasible"
+        assert state[4] == "feasible"
+        assert set(state[5:]) == {"infeasible"}
+
+
+def test_digits_cut_off_are_no_contradiction():
+    # 7 of 15 are left without a loss: 0.4667, cut off to 46.6 %.
+    row = {"n1": "15", "events1": "8", "at_risk1@12": "7", "survival1@11": "46.6%"}
+    (conflict, *_) = system(from_row(row)).conflicts
+    assert conflict.cut_off
+    (conflict, *_) = system(from_row({**row, "survival1@11": "46.5%"})).conflicts
+    assert conflict.proven
+    assert not conflict.cut_off
+
+
 def test_what_rests_on_a_usual_reading_proves_nothing():
     row = {"hr": "0.21", "low": "0.15", "high": "0.46"}
     finding = system(from_row(row))

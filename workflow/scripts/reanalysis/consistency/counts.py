@@ -42,6 +42,10 @@ _NO_PATIENTS = ("pair", "episode", "infusion", "dose", "cohort", "visit")
 #: Endpoints whose percentage may be the estimate of a curve.
 _KAPLAN_MEIER = re.compile(r"surviv|free|cumulative|incidence", re.I)
 _NO_SHARES = frozenset({"kaplan_meier", "competing_risks", "rates", "arithmetic"})
+#: Words for a share that a model or weights give, not a count.
+_NO_COUNT = re.compile(
+    r"adjust|weight|standardi[sz]ed|imput|predict|model|marginal|bootstrap", re.I
+)
 
 
 def shares(report: Report) -> Iterator[Check]:
@@ -106,12 +110,30 @@ def _share(report: Report, share: Item) -> Iterator[Check]:
         if _KAPLAN_MEIER.search(claim["endpoint"]):
             reason += " A Kaplan-Meier estimate need not be a whole number of patients."
             yield finding(claim, name, "", reason, fits=False, n=n)
-        elif size.certain and n > 0:
+        elif size.certain and n > 0 and _counted(report, claim):
             together = [claim, *(report.by_id[i] for i in size.ids)]
             yield from contradiction(together, name, reason, n=n)
         else:
             reason += " The share may be of another number of patients."
             yield finding(claim, name, "", reason, fits=False, n=n)
+
+
+def _counted(report: Report, claim: Mapping) -> bool:
+    """Tell whether a share can only be patients counted, of those printed."""
+    analysis = report.analysis(claim)
+    paper = analysis.get("paper", {})
+    said = " ".join(
+        str(text)
+        for text in (
+            claim["endpoint"],
+            claim["test"],
+            claim["printed"],
+            paper.get("test", ""),
+            paper.get("statement", ""),
+        )
+    )
+    counting = {*PATIENTS, "descriptive", None}
+    return analysis.get("method") in counting and not _NO_COUNT.search(said)
 
 
 def _share_of_count(
@@ -125,6 +147,12 @@ def _share_of_count(
     if fit:
         how = "" if fit == "rounded" else ", whose further digits are cut off"
         reason = f"{worked}{how} ({size.how}); printed {named(claim)}."
+        if not size.ids and fit == "rounded" and 0 < k < n:
+            # Nobody printed the n: the percentage itself may say which it is.
+            most = max(LARGEST, n)
+            alone = sizes_that_fit(share, k, most)
+            if len(alone) <= 3:
+                reason += f" Up to {most}, {k} is it of {listed(alone)} only."
         yield finding(
             claim, name, "attainable", reason, n=n, count=k, cut_off=fit == "cut off"
         )
@@ -149,8 +177,11 @@ def _share_of_count(
     )
     together = [claim, *sources, *(report.by_id[i] for i in size.ids)]
     numbers = {"n": n, "count": k, "other_n": others[:10], "other_counts": rounded}
-    if size.certain:
+    if size.certain and _counted(report, claim):
         yield from contradiction(together, name, reason, **numbers)
+    elif size.certain:
+        reason += " A share from a model or from weights would explain it."
+        yield finding(claim, name, "", reason, fits=False, **numbers)
     else:
         reason += " Another denominator is likelier than an error."
         yield finding(claim, name, "", reason, fits=False, **numbers)

@@ -17,7 +17,7 @@ from reanalysis.consistency.system_reports import (
     Report,
     bounds,
 )
-from reanalysis.rounding import Printed, interval
+from reanalysis.rounding import Printed, cut_off, interval
 
 if TYPE_CHECKING:
     from reanalysis.consistency.system import Conflict, Finding
@@ -48,6 +48,7 @@ _SHARES = frozenset({"survival"})
 _PERCENT = frozenset({"%", "percent", "per cent"})
 _DAYS = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_CHI_SQUARE = re.compile(r"\bchi\b|chi-?\s?sq|\u03c7", re.IGNORECASE)
 _LOG_RANK = re.compile(r"log[\s-]?rank", re.IGNORECASE)
 #: A log-rank statistic or p that is not the plain two-group chi-square.
 _KAPLAN_MEIER = re.compile(r"kaplan|product[\s-]limit", re.IGNORECASE)
@@ -157,6 +158,10 @@ def _item(claim: Mapping, unit: str) -> Item | None:
         kind = "n"
     if kind is None:
         return None
+    if kind == "chi2" and not _CHI_SQUARE.search(
+        f"{claim['printed']} {claim['test']} {claim['quote']}"
+    ):
+        return None  # it may be z
     time = math.nan
     if kind in _AT_TIME:
         try:
@@ -169,6 +174,7 @@ def _item(claim: Mapping, unit: str) -> Item | None:
         if kind != "p" or said not in level:
             return None
         low, high = level[said]
+        cut = None
     else:
         found = interval(
             claim["printed"], claim["value"], claim["relation"], field=claim["field"]
@@ -178,6 +184,7 @@ def _item(claim: Mapping, unit: str) -> Item | None:
         if scaled is None:
             return None
         low, high = scaled
+        cut = _scaled(claim, kind, cut_off(found), unit)
     return Item(
         claim["claim_id"],
         kind,
@@ -187,6 +194,7 @@ def _item(claim: Mapping, unit: str) -> Item | None:
         claim["group"] if kind not in COMPARING else "",
         time,
         claim["source"],
+        cut,
     )
 
 
@@ -238,9 +246,14 @@ def _inverted(item: Item) -> Item:
     if item.kind not in {"hr", "low", "high"}:
         return item
     kind = {"hr": "hr", "low": "high", "high": "low"}[item.kind]
-    low = 1 / item.high if item.high > 0 else math.inf
-    high = 1 / item.low if item.low > 0 else math.inf
-    return replace(item, kind=kind, low=low, high=high)
+    low, high = _reciprocal((item.low, item.high))
+    cut = _reciprocal(item.cut) if item.cut else None
+    return replace(item, kind=kind, low=low, high=high, cut=cut)
+
+
+def _reciprocal(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = (1 / end if end > 0 else math.inf for end in reversed(ends))
+    return low, high
 
 
 def _sizes(
@@ -413,18 +426,31 @@ def _clash(
     listed = "; ".join(_named(items[name]) for name in conflict.items)
     sources = {items[name].source for name in conflict.items} - {""}
     reason = f"These printed numbers cannot all hold: {listed}."
-    outcome = "impossible" if conflict.proven and len(sources) < 2 else ""
-    if not conflict.proven:
+    # Words rest on a level that the paper may not use.
+    worded = [i for n in conflict.items if (i := items[n]).kind == "p" and not i.cut]
+    sure = conflict.proven and not conflict.cut_off and len(sources) < 2
+    sure = sure and not worded
+    outcome = "impossible" if sure else ""
+    if conflict.cut_off:
+        reason = (
+            f"These printed numbers cannot all hold if they were rounded: {listed}. "
+            "With digits cut off instead they can."
+        )
+    elif not conflict.proven:
         reason = (
             f"These printed numbers do not fit if {' and '.join(conflict.readings)}: "
             f"{listed}. Another method could give them."
         )
     elif len(sources) > 1:
         reason += " They come from different sources, which may describe other data."
+    if worded and conflict.proven:
+        reason += f" {_named(worded[0])} is read at the level 0.05."
     because = "; ".join(conflict.because)
     if because:
         reason += f" {because[:1].upper()}{because[1:]}."
-    elif any(items[name].kind in ON_CURVE for name in conflict.items):
+    elif not conflict.cut_off and any(
+        items[name].kind in ON_CURVE for name in conflict.items
+    ):
         reason += (
             " No order of events and losses among so many patients gives a "
             "Kaplan-Meier curve through them."
@@ -440,8 +466,7 @@ def _clash(
 def _agreement(report: Report, finding: Finding, items: Mapping[str, Item]) -> str:
     group_of = [g for g in report.groups if g]
     sizes = [
-        f"{item.text.removeprefix('n = ')}"
-        f"{' in ' + item.group if item.group and len(group_of) > 1 else ''}"
+        f"{item.low:g}{' in ' + item.group if item.group and len(group_of) > 1 else ''}"
         for item in items.values()
         if item.kind == "n"
     ]
