@@ -41,6 +41,9 @@ PATIENTS = frozenset({"proportions", "tables"})
 _NO_PATIENTS = ("pair", "episode", "infusion", "dose", "cohort", "visit")
 #: Endpoints whose percentage may be the estimate of a curve.
 _KAPLAN_MEIER = re.compile(r"surviv|free|cumulative|incidence", re.I)
+_A_TIME = re.compile(
+    r"\b(before|after|baseline|pre|post|days?|weeks?|months?|years?)\b", re.I
+)
 _NO_SHARES = frozenset({"kaplan_meier", "competing_risks", "rates", "arithmetic"})
 #: Words for a share that a model or weights give, not a count.
 _NO_COUNT = re.compile(
@@ -152,7 +155,10 @@ def _share_of_count(
             most = max(LARGEST, n)
             alone = sizes_that_fit(share, k, most)
             if len(alone) <= 3:
-                reason += f" Up to {most}, {k} is it of {listed(alone)} only."
+                reason += (
+                    f" Of numbers of patients up to {most} only {listed(alone)} "
+                    f"{'makes' if len(alone) == 1 else 'make'} {k} this percentage."
+                )
         yield finding(
             claim, name, "attainable", reason, n=n, count=k, cut_off=fit == "cut off"
         )
@@ -515,6 +521,8 @@ def parts_of_population(report: Report) -> Iterator[Check]:
             places.setdefault(key, {}).setdefault(claim["group"], []).append(claim)
     for (analysis, population, _), found in places.items():
         groups = report.study["analyses"].get(analysis, {}).get("groups", [])
+        if any(_A_TIME.search(group) for group in groups):
+            continue  # the same patients at two times
         total = report.study["populations"].get(population, {}).get("n")
         sizes = [{whole(claim) for claim in found.get(group, ())} for group in groups]
         if total is None or len(groups) < 2 or any(len(size) != 1 for size in sizes):

@@ -58,13 +58,17 @@ _NOT_PLAIN = re.compile(
 _PLAIN_NAMES = {
     "number_at_risk": "patients still at risk",
     "still_followed": "patients still followed just after",
-    "events_by": "events by then",
+    "events_by": "events up to",
     "events": "events",
     "n": "patients",
     "conf_low": "lower limit",
     "conf_high": "upper limit",
 }
 _POPULATION = "n of population "
+_ROWS = "rows of table "
+#: Items that are no claim.
+_NO_CLAIM = (_POPULATION, _ROWS)
+_AT_THE_END = re.compile(r"\b(death|died|dead|mortality)\b.*\blast follow", re.I)
 #: Readings that many correct papers do not follow: a clash with them is no misfit.
 _OFTEN_NOT = ("the limits are Wald", "the p is that of", "the statistic is")
 _SHOWN = 6
@@ -133,6 +137,7 @@ def _comparisons(
             pair, item = pair[::-1], _inverted(item)
         pairs.setdefault(pair, []).append(item)
     shared += _sizes(study, names, claims, groups, shared)
+    shared += _deaths(study, analyses[0], groups, shared)
     if groups == [""]:
         groups = ["all"]
         shared = [replace(item, group="all") for item in shared]
@@ -303,6 +308,54 @@ def _sizes(
     return found
 
 
+def _deaths(
+    study: Mapping, asked: Mapping, groups: Sequence[str], known: Sequence[Item]
+) -> list[Item]:
+    """Return the deaths by the last follow-up that rows without times show.
+
+    They bear on overall survival in the same groups of the same population where its
+    own rows are not at hand. Patients absent from the rows may have died or not.
+    """
+    if not asked.get("awaited") or "overall survival" not in asked["endpoint"].casefold():
+        return []
+    found = []
+    for analysis in study["analyses"].values():
+        if (
+            analysis["kind"] != "individual"
+            or analysis["awaited"]
+            or analysis["population"] != asked["population"]
+            or set(analysis["groups"]) != set(groups)
+            or not _AT_THE_END.search(analysis["endpoint"])
+            or len(analysis["samples"]) != 1
+        ):
+            continue
+        columns = analysis["samples"][0]["columns"]
+        if not {"event", "group"} <= set(columns):
+            continue
+        table = analysis["dataset"]
+        for group in groups:
+            rows = [
+                event
+                for event, label in zip(columns["event"], columns["group"], strict=True)
+                if label == group
+            ]
+            died = int(sum(rows))
+            sizes = [i.high for i in known if i.kind == "n" and i.group == group]
+            absent = max(0, int(max(sizes)) - len(rows)) if sizes else math.inf
+            found.append(
+                Item(
+                    f"{_ROWS}{table}, {group}",
+                    "events",
+                    died,
+                    died + absent,
+                    f"{died} of {len(rows)} rows of '{table}' died",
+                    group,
+                    source=study["datasets"][table]["source"],
+                )
+            )
+    return found
+
+
 def _size(population: str, n: int, group: str) -> Item:
     return Item(f"{_POPULATION}{population}", "n", n, n, f"n = {n}", group)
 
@@ -388,13 +441,14 @@ def told(report: Report, finding: Finding) -> list[Check]:
     items = {item.id: item for item in report.items}
     bearing = bearing_items(report)
     bearing |= dict.fromkeys(finding.unused, False)
+    bearing |= {name: False for name in items if name.startswith(_NO_CLAIM)}
     details = _details(report, finding)
     checks: list[Check] = []
     clashing: set[str] = set()
     for conflict in finding.conflicts:
         outcome, reason = _clash(conflict, finding, items)
         for name in conflict.items:
-            if name.startswith(_POPULATION) or name in clashing:
+            if name.startswith(_NO_CLAIM) or name in clashing:
                 continue
             clashing.add(name)
             needs: dict[str, object] = {"readings": list(conflict.readings)}
@@ -474,11 +528,14 @@ def _agreement(report: Report, finding: Finding, items: Mapping[str, Item]) -> s
         f"It can hold together with everything else printed about {report.label}"
         f"{' (n ' + ', '.join(sizes) + ')' if sizes else ''}."
     )
+    rows = [_named(item) for item in items.values() if item.id.startswith(_ROWS)]
+    if rows:
+        reason += f" Deaths by the last follow-up: {', '.join(rows)}."
     shown = [r for r in finding.ranges if not r.given][:_SHOWN]
     if shown:
         reason += " What is not printed can then be: "
         reason += "; ".join(_range_text(r, report) for r in shown) + "."
-    usual = [] if shown else [r for r in finding.ranges if r.given][:_SHOWN]
+    usual = [r for r in finding.ranges if r.given][:_SHOWN]
     if usual:
         readings = dict.fromkeys(text for r in usual for text in r.given)
         reason += f" If {' and '.join(readings)}, what is not printed can be: "
@@ -493,6 +550,8 @@ def _agreement(report: Report, finding: Finding, items: Mapping[str, Item]) -> s
 def _range_text(one: object, report: Report) -> str:
     name = _PLAIN_NAMES.get(one.statistic, one.statistic)
     where = f" at {one.time:g} {report.time_unit}".rstrip()
+    if one.statistic in {"still_followed", "events_by"}:
+        where = where.replace(" at ", " ", 1)
     at = "" if math.isnan(one.time) else where
     span = (
         f"{one.low:.4g}" if one.low == one.high else f"{one.low:.4g} to {one.high:.4g}"
@@ -502,7 +561,7 @@ def _range_text(one: object, report: Report) -> str:
 
 
 def _named(item: Item) -> str:
-    if item.id.startswith(_POPULATION):
+    if item.id.startswith(_NO_CLAIM):
         return item.text + (f" ({item.group})" if item.group else "")
     return f"{item.id} '{item.text}'"
 
