@@ -292,6 +292,20 @@ def _hazard_ratio(estimate, low, high, **cells):
     ]
 
 
+def test_limits_the_wrong_way_round_say_nothing_about_the_events():
+    who = {"group": "A", "reference": "B"}
+    claims = [
+        claim("d1", "observed_events", "9", group="A"),
+        claim("d0", "observed_events", "6", group="B"),
+        claim("l", "hazard_ratio", "1.16", field="conf_low", **who),
+        claim("h", "hazard_ratio", "0.14", field="conf_high", **who),
+    ]
+    paper = {"test": "Cox model"}
+    a_study = study(*claims, method="cox", groups=("A", "B"), paper=paper)
+    assert found(a_study, "standard error against events") == []
+    assert {one.outcome for one in checks(a_study)} == {"impossible"}
+
+
 def test_an_estimate_outside_its_interval_is_impossible():
     here = found(
         study(*_hazard_ratio("1.50", "0.63", "1.37")), "estimate in its interval"
@@ -563,6 +577,7 @@ def test_t_test_range_holds_the_p_of_the_printed_numbers():
     ("test", "against"),
     [
         ("log-rank chi-square, 1 df", "impossible"),
+        ("log-rank chi-square", "impossible"),
         # It may be z, and of an exact test p is not that of the chi-square.
         ("log-rank", ""),
         ("exact log-rank chi-square, 1 df", ""),

@@ -383,7 +383,9 @@ def _after_death(study: Mapping) -> Iterator[Check]:
             "unless it was reached and judged earlier."
         )
         told = [death["claim_id"], claim["claim_id"]]
-        details = {"fits": False, "claims": told, "day": died}
+        details: dict[str, object] = {"fits": False, "claims": told, "day": died}
+        if death["source"] != claim["source"]:
+            details["sources"] = [death["source"], claim["source"]]
         for one in (death, claim):
             yield Check(one["claim_id"], FAMILY, AFTER_DEATH, "", reason, details)
 

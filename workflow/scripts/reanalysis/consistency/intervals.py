@@ -404,6 +404,8 @@ def error_floor(report: Report) -> Iterator[Check]:
             continue
         z = normal_quantile(float(claim["conf_level"] or 0.95))
         error = (math.log(high.widest[1]) - math.log(low.widest[0])) / (2 * z)
+        if error < 0:
+            continue  # limits the wrong way round say nothing about the events
         events = [_events(report, claim, claim[who]) for who in ("group", "reference")]
         sizes = [report.size(claim, claim[who]) for who in ("group", "reference")]
         if all(events):

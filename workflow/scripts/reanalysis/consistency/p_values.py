@@ -101,8 +101,10 @@ def _law(report: Report, claim: Mapping) -> tuple[str, float, str, bool] | None:
         number = int(shown[1]) if shown else 1 if pair else groups - 1
         if number < 1:
             return None
-        sure = shown is not None and bool(re.search(r"chi|\u03c7", said, re.I))
-        sure = sure and not _OTHER_P.search(said)
+        # Two curves have one degree of freedom, a table may have more.
+        sure = shown is not None or (claim["statistic"] == "log_rank" and number == 1)
+        named_so = re.search(r"\bchi\b|chi-?\s?sq|\u03c7", said + claim["quote"], re.I)
+        sure = sure and bool(named_so) and not _OTHER_P.search(said)
         return "chi", float(number), f"chi-square with {number} df", sure
     if re.search(r"\bz\s*=", said):
         sure = not _OTHER_P.search(said)

@@ -316,7 +316,10 @@ def _deaths(
     They bear on overall survival in the same groups of the same population where its
     own rows are not at hand. Patients absent from the rows may have died or not.
     """
-    if not asked.get("awaited") or "overall survival" not in asked["endpoint"].casefold():
+    if (
+        not asked.get("awaited")
+        or "overall survival" not in asked["endpoint"].casefold()
+    ):
         return []
     found = []
     for analysis in study["analyses"].values():
