@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 
 from reanalysis.claims import CLAIM_COLUMNS
@@ -698,6 +699,23 @@ def test_a_difference_of_medians_beside_hodges_lehmann_limits_is_no_contradictio
 
 
 # Whole numbers
+
+
+def test_a_mean_cut_off_beside_its_sd_is_no_contradiction():
+    # Of 11 patients 26 relapses: mean 2.36, cut off 2.3; 25 would be rounded to it.
+    x = np.array([0, 0, 0, 1, 1, 2, 3, 4, 5, 5, 5])
+    assert x.sum() == 26
+    cells = {"unit": "relapses"}
+    claims = [
+        claim("n", "n", "11"),
+        claim("m", "mean", "2.3", **cells),
+        claim("s", "sd", f"{x.std(ddof=1):.3f}", **cells),
+    ]
+    assert "impossible" not in {one.outcome for one in checks(study(*claims))}
+    # The same number from a model need not be a sum over 11.
+    claims[1] |= {"printed": "2.30", "value": "2.30", "endpoint": "outcome, adjusted"}
+    claims[0]["endpoint"] = claims[1]["endpoint"]
+    assert found(study(*claims), "mean of whole numbers") == []
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

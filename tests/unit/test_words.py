@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reanalysis.words import MEANINGS, holds, meaning
+from reanalysis.words import MEANINGS, holds, meaning, of_shares
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,11 @@ def test_meaning(printed, field, claimed):
 )
 def test_holds(claimed, value, statistic, held):
     assert holds(claimed, value, statistic) is held
+
+
+def test_an_improvement_is_no_direction_and_no_change_no_share():
+    # A score that improves may fall.
+    assert meaning("improved", "estimate") is None
+    none = meaning("did not increase", "estimate")
+    assert not of_shares(none, "mean_difference")
+    assert of_shares(none, "proportion")

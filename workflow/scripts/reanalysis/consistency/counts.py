@@ -41,6 +41,8 @@ PATIENTS = frozenset({"proportions", "tables"})
 _NO_PATIENTS = ("pair", "episode", "infusion", "dose", "cohort", "visit")
 #: Endpoints whose percentage may be the estimate of a curve.
 _KAPLAN_MEIER = re.compile(r"surviv|free|cumulative|incidence", re.I)
+#: Statistics whose sign, or side of 1, is a direction.
+_COMPARES = re.compile(r"difference|ratio|slope|coefficient|reduction|change")
 _A_TIME = re.compile(
     r"\b(before|after|baseline|pre|post|days?|weeks?|months?|years?)\b", re.I
 )
@@ -664,6 +666,8 @@ def directions(report: Report) -> Iterator[Check]:
         claimed = words.meaning(claim["printed"], "estimate")
         if claimed not in {"higher", "lower", "later", "sooner"}:
             continue
+        if not _COMPARES.search(claim["statistic"]):
+            continue  # a single group's number has no direction
         numbers = [
             number
             for other in report.beside(

@@ -184,7 +184,13 @@ def _sd(report: Report, number: Item, size: Size) -> Iterator[Check]:
     mean = item(found[0]) if found else None
     if mean is None or n < 2 or mean.printed.relation != "=":
         return
-    sums, _ = whole_sums(mean, n)
+    bottom, top = (end * n for end in mean.widest)
+    # A mean may be cut off where its SD is rounded.
+    sums = [
+        total
+        for total in range(math.ceil(bottom - 1e-6), math.floor(top + 1e-6) + 1)
+        if mean.fit(total / n)
+    ]
     if not sums or len(sums) > 200:
         return
     low, high = (max(end, 0.0) for end in number.widest)
