@@ -642,6 +642,12 @@ def test_log_rank_of_two_groups():
     )
     assert found.outcome == "attainable"
     assert "smallest log-rank p" in found.reason
+    assert "its sidedness not stated" in found.reason
+    # A one-sided p in the direction found is half the two-sided one.
+    two, one = found.details["readings"][0], found.details["readings"][-1]
+    assert one["reading"].startswith("one-sided")
+    assert one["smallest"] == pytest.approx(two["smallest"] / 2)
+    assert "One-sided" in found.reason
     # Four against five can give nothing near 1e-9.
     found = only(
         study(claim(printed="P = 1e-9", value="1e-9"), *sizes(4, 5), n=9, **survival)
