@@ -541,6 +541,14 @@ def test_impossible_needs_test_sidedness_and_n_stated():
         study(below, PRINTED_N, n=5, test="exact Wilcoxon signed-rank test"),
         study(below, PRINTED_N, n=5, alternative="two-sided"),
         study(below, PRINTED_N, n=5, **{**STATED, "test": "Wilcoxon"}),
+        # A mid-p has half steps, a simulated p any.
+        study(below, PRINTED_N, n=5, **{**STATED, "test": STATED["test"] + ", mid-P"}),
+        study(
+            below,
+            PRINTED_N,
+            n=5,
+            **{**STATED, "test": STATED["test"] + ", Monte Carlo"},
+        ),
     ):
         found = only(missing)
         assert found.outcome == ""
