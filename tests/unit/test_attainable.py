@@ -541,6 +541,14 @@ def test_impossible_needs_test_sidedness_and_n_stated():
         study(below, PRINTED_N, n=5, test="exact Wilcoxon signed-rank test"),
         study(below, PRINTED_N, n=5, alternative="two-sided"),
         study(below, PRINTED_N, n=5, **{**STATED, "test": "Wilcoxon"}),
+        # A mid-p has half steps, a simulated p any.
+        study(below, PRINTED_N, n=5, **{**STATED, "test": STATED["test"] + ", mid-P"}),
+        study(
+            below,
+            PRINTED_N,
+            n=5,
+            **{**STATED, "test": STATED["test"] + ", Monte Carlo"},
+        ),
     ):
         found = only(missing)
         assert found.outcome == ""
@@ -642,6 +650,12 @@ def test_log_rank_of_two_groups():
     )
     assert found.outcome == "attainable"
     assert "smallest log-rank p" in found.reason
+    assert "its sidedness not stated" in found.reason
+    # A one-sided p in the direction found is half the two-sided one.
+    two, one = found.details["readings"][0], found.details["readings"][-1]
+    assert one["reading"].startswith("one-sided")
+    assert one["smallest"] == pytest.approx(two["smallest"] / 2)
+    assert "One-sided" in found.reason
     # Four against five can give nothing near 1e-9.
     found = only(
         study(claim(printed="P = 1e-9", value="1e-9"), *sizes(4, 5), n=9, **survival)

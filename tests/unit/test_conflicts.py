@@ -170,7 +170,7 @@ def test_criteria_that_differ_but_overlap() -> None:
     low = claim("B", "≥4 and ≤10", "4", source="registry", **cells)
     high = claim("C", "≥4 and ≤10", "10", source="registry", **cells)
     rows = checks(study(above, {**above, "claim_id": "A"}, low, high))
-    assert [c.claim_id for c in rows] == ["A", "B"]
+    assert [c.claim_id for c in rows] == ["A", "B", "C"]
     assert "both hold only for values above 6 up to 10" in rows[0].reason
     assert found(claim("A", "<4", "4", **cells), low)[0][1] == BETWEEN
 

@@ -1,8 +1,10 @@
 """One system: against every data set of a few patients, and against true reports."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +12,14 @@ import pytest
 pytest.importorskip("ortools")
 
 from reanalysis.consistency.system import checks, system
+from reanalysis.consistency.system_claims import told
 from reanalysis.consistency.system_model import least_events
 from reanalysis.consistency.system_relations import p_readings
 from reanalysis.consistency.system_reports import Item, Report, from_row
 from reanalysis.errors import InputError
+from reanalysis.study import load
+
+ROOT = Path(__file__).parents[2]
 
 # Remission times (weeks) of 42 children, Freireich et al., Blood 1963;21:699, as in
 # Cox 1972: 1 is relapse.
@@ -115,6 +121,38 @@ def test_contradictions_are_proven_by_the_smallest_sets(row, expected):
             frozenset(items - {"n1", "n0"}) | (items & expected)
             for items in ids(finding.conflicts)
         }
+
+
+@pytest.mark.parametrize("n", [3, 8])
+def test_events_by_a_time_are_any_number_up_to_n_and_to_all_events(n):
+    for by in range(n + 2):
+        row = {"n1": str(n), "events1@11": str(by), "survival1@11": "0.5"}
+        alone = system(from_row({k: row[k] for k in ("n1", "events1@11")}))
+        assert alone.state == ("feasible" if by <= n else "infeasible")
+        for events in range(n + 1):
+            found = system(
+                from_row({"n1": str(n), "events1@11": str(by), "events1": str(events)})
+            )
+            assert (found.state == "feasible") == (by <= events)
+    # Without losses 4 of 8 events bring the curve to 0.5; fewer need losses, and
+    # none cannot.
+    if n == 8:
+        state = [
+            system(from_row({**row, "events1@11": str(by)})).state for by in range(9)
+        ]
+        assert state[0] == "infeasible"
+        assert state[4] == "feasible"
+        assert set(state[5:]) == {"infeasible"}
+
+
+def test_digits_cut_off_are_no_contradiction():
+    # 7 of 15 are left without a loss: 0.4667, cut off to 46.6 %.
+    row = {"n1": "15", "events1": "8", "at_risk1@12": "7", "survival1@11": "46.6%"}
+    (conflict, *_) = system(from_row(row)).conflicts
+    assert conflict.cut_off
+    (conflict, *_) = system(from_row({**row, "survival1@11": "46.5%"})).conflicts
+    assert conflict.proven
+    assert not conflict.cut_off
 
 
 def test_what_rests_on_a_usual_reading_proves_nothing():
@@ -418,3 +456,33 @@ def test_two_data_locks_are_two_systems():
     late |= {"endpoint": "death, 1995", "timepoint": "12"}
     found = checks(study(early, late))
     assert {c.outcome for c in found} <= {"attainable"}
+
+
+def test_deaths_in_rows_without_times_bear_on_survival():
+    # 15 of 18 complete responders alive in the table, 63.8 % at 2 years in the
+    # abstract: only with few patients left at the last deaths.
+    found = [
+        check
+        for check in checks(load(ROOT / "data" / "erbey2016"))
+        if check.claim_id == "related-035a"
+    ]
+    (one,) = found
+    assert "3 of 18 rows of 'patients' died (CR)" in one.reason
+    ranges = {
+        (r["statistic"], r["group"], bool(r["given"])): r["estimate_max"]
+        for r in one.details["ranges"]
+    }
+    assert ranges["events_by", "CR", False] <= 3
+    assert ranges["still_followed", "CR", True] < 8
+
+
+def test_words_about_p_prove_nothing():
+    # A chi-square of 6.63 is p = 0.01; the words may rest on another level.
+    row = {"chi2": "6.63", "p": "0.30", "p_test": "log-rank"}
+    report = from_row({**row, "alternative": "two-sided"})
+    words = Item("p", "p", 0.05, 1.0, "not significant")
+    items = tuple(words if item.id == "p" else item for item in report.items)
+    told_of = told(replace(report, items=items), system(replace(report, items=items)))
+    assert {check.outcome for check in told_of} == {""}
+    assert "level 0.05" in told_of[0].reason
+    assert {c.outcome for c in told(report, system(report))} == {"impossible"}

@@ -212,6 +212,7 @@ def test_a_p_value_with_the_digits_of_a_share() -> None:
     found = {check.check: check for check in checks(bulk.study_of([report]))}
     assert found[COPIED].claim_id == "r1.p"
     assert "37.7%" in found[COPIED].reason
+    assert found[COPIED].details["fits"] is False  # shown among what does not fit
     right = {**report, "p": "0.64"}
     assert not any(c.check == COPIED for c in checks(bulk.study_of([right])))
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reanalysis.words import MEANINGS, choice_named, holds, meaning, method_named
+from reanalysis.words import (
+    MEANINGS,
+    choice_named,
+    holds,
+    meaning,
+    method_named,
+    of_shares,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +61,11 @@ def test_names_for_readers():
     assert choice_named("stated") == "as the paper states"
     assert method_named("kaplan_meier") == "Kaplan-Meier"
     assert method_named("competing_risks") == "competing risks"
+
+
+def test_an_improvement_is_no_direction_and_no_change_no_share():
+    # A score that improves may fall.
+    assert meaning("improved", "estimate") is None
+    none = meaning("did not increase", "estimate")
+    assert not of_shares(none, "mean_difference")
+    assert of_shares(none, "proportion")

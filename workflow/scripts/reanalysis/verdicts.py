@@ -202,6 +202,8 @@ class _Test:
         self.printed: Printed | None = None
         if claim["relation"] == "words":
             self.claimed = words.meaning(claim["printed"], claim["field"])
+            if not words.of_shares(self.claimed, claim["statistic"]):
+                self.claimed = None
             if self.claimed is None:
                 self.unreadable = "The words state no test, share or direction."
             return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from reanalysis.rounding import COUNTS
+
 #: Statistics that compare as a ratio: no effect is 1, not 0.
 RATIOS = frozenset(
     {
@@ -20,6 +22,14 @@ RATIOS = frozenset(
     }
 )
 
+#: Statistics of which all or none can be said.
+SHARES = COUNTS | {
+    "proportion",
+    "sum",
+    "survival_probability",
+    "cumulative_incidence",
+}
+
 _EFFECT = r"(significan|of value|treatment benefit)"
 _NOT_SIGNIFICANT = re.compile(
     rf"\b(no|not|non|nor|without)\b.{{0,40}}{_EFFECT}|\bn\.?s\.?\b", re.IGNORECASE
@@ -27,7 +37,8 @@ _NOT_SIGNIFICANT = re.compile(
 _SIGNIFICANT = re.compile(rf"\b{_EFFECT}", re.IGNORECASE)
 _ALL = re.compile(r"\b(all|every|each)\b", re.IGNORECASE)
 _NONE = re.compile(r"\b(no|none|not|never|nobody|absent)\b", re.IGNORECASE)
-_HIGHER = re.compile(r"\b(increas|higher|rise|rose|greater|more|improv)", re.IGNORECASE)
+# An improvement may be a higher value or a lower score: it is no direction.
+_HIGHER = re.compile(r"\b(increas|higher|rise|rose|greater|more\b)", re.IGNORECASE)
 _LOWER = re.compile(r"\b(decreas|lower|reduc|declin|fell|fewer|less)", re.IGNORECASE)
 # Said of the time to an event, which a lower hazard makes longer.
 _LATER = re.compile(r"\b(delay|longer|later|prolong)", re.IGNORECASE)
@@ -135,6 +146,14 @@ def meaning(printed: str, field: str) -> str | None:
         if pattern.search(printed):
             return claimed
     return None
+
+
+def of_shares(claimed: str | None, statistic: str) -> bool:
+    """Tell whether "all" or "none" is said of what can be all or none.
+
+    "Did not increase" of a difference is no share of nobody.
+    """
+    return claimed not in {"all", "none"} or statistic in SHARES
 
 
 def holds(claimed: str, value: float, statistic: str, alpha: float = 0.05) -> bool:

@@ -111,7 +111,9 @@ def _check(
         return None
     total = groups.n1 + groups.n2
     if design == "survival":
-        return check_survival(claim, wanted, groups) if total <= MOST_SURVIVAL else None
+        if total > MOST_SURVIVAL:
+            return None
+        return check_survival(claim, analysis, wanted, groups)
     if total > MOST_PATIENTS:
         return None
     readings = (

@@ -168,7 +168,7 @@ def groups_of(study: Mapping, claim: Mapping, analysis: Mapping) -> Groups | Non
             n2 = total - n1
         elif n2 and not n1 and n2 < total:
             n1 = total - n2
-    where = f"{n1} {first} against {n2} {second}"
+    where = f"{n1} {_beside(first)} against {n2} {_beside(second)}"
     if not (n1 and n2):
         if analysis["method"] != "tables" or not total or n1 or n2:
             return None
@@ -188,6 +188,11 @@ def groups_of(study: Mapping, claim: Mapping, analysis: Mapping) -> Groups | Non
         _order(study, claim, first, second),
         tuple(c for c in dict.fromkeys(used) if c in _claim_ids(study)),
     )
+
+
+def _beside(group: str) -> str:
+    """Return a group for a sentence, behind its number of patients."""
+    return f"({group})" if group[:1].isdigit() else group
 
 
 def _claim_ids(study: Mapping) -> set[str]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reanalysis.consistency.attainable_design import Groups, Pairs
+from reanalysis.consistency.attainable_design import (
+    Groups,
+    Pairs,
+    named_test,
+)
 from reanalysis.consistency.attainable_laws import (
     Ladder,
     cox_pairs_ladder,
@@ -276,7 +281,9 @@ def _cached_survival(n1: int, n2: int, censored: bool, cox: bool) -> dict[str, L
     return survival_ladders(n1, n2, censored=censored, cox=cox)
 
 
-def check_survival(claim: Mapping, wanted: Target, groups: Groups) -> Check:
+def check_survival(
+    claim: Mapping, analysis: Mapping, wanted: Target, groups: Groups
+) -> Check:
     """Tell what a log-rank p-value of two groups implies."""
     n1, n2 = groups.n1, groups.n2
     walk, least = log_rank_walk(n1, n2)
@@ -292,8 +299,18 @@ def check_survival(claim: Mapping, wanted: Target, groups: Groups) -> Check:
     fits = bool(on_walk.any()) or any(a.fits for a in answers)
     free = answers[0]
     drawn = "all" if free.whole else "20,000 random"
+    sides = claim["alternative"] or analysis["paper"].get("alternative", "")
+    unsaid = [
+        word
+        for word, missing in (
+            ("the test", not named_test(claim, analysis)),
+            ("its sidedness", sides in {"", "not stated"}),
+        )
+        if missing
+    ]
+    doubt = f" ({list_text(unsaid)} not stated)" if unsaid else ""
     reason = (
-        f"Read with {groups.source}, two-sided and without ties: the smallest "
+        f"Read with {groups.source}, two-sided and without ties{doubt}: the smallest "
         f"log-rank p is {p_text(least)}, when all of one group fail first"
     )
     if not fits:
@@ -323,6 +340,16 @@ def check_survival(claim: Mapping, wanted: Target, groups: Groups) -> Check:
                 else " with censoring"
             )
         reason += "."
+    if wanted.step and wanted.high <= 0.5 and sides != "two-sided":
+        name, ladder = next(iter(readings.items()))
+        half = replace(ladder, p=ladder.p / 2, alternative="one-sided")
+        label = f"one-sided log-rank test in the direction found, {name}"
+        answers.append(answer(Reading(label, half, _events), wanted))
+        if answers[-1].fits:
+            reason += (
+                f" One-sided in the direction found, which is half the two-sided p, "
+                f"{answers[-1].share:.2%} of these orders give it."
+            )
     return Check(
         claim_id=claim["claim_id"],
         family=FAMILY,

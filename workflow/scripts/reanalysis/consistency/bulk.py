@@ -135,7 +135,7 @@ def _add(study: dict, report: Mapping[str, str], key: str, at: Mapping) -> None:
             "role": "check",
             "source": "reports",
             "locator": column,
-            "quote": text,
+            "quote": f"chi-square {text}" if kind == "chi2" else text,
             "unit": given["time_unit"] if timed else "",
             **_printed(text),
         }

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from reanalysis import words
 from reanalysis.consistency.check import Check
-from reanalysis.rounding import COUNTS
+from reanalysis.rounding import COUNTS, cut_off
 from reanalysis.verdicts import printed_interval
 
 FAMILY = "consistency"
@@ -127,6 +127,7 @@ def _float(digits: str) -> float:
 def checks(study: Mapping) -> list[Check]:
     """Return a row for every claim that another source, or its own, contradicts."""
     found: list[Check] = []
+    texts = _texts(study)
     for first, second in _pairs(study):
         how = _difference(first, second)
         if how is None:
@@ -134,9 +135,23 @@ def checks(study: Mapping) -> list[Check]:
         same_source = first["source"] == second["source"]
         if same_source and not _declared_one(first, second):
             continue
-        found += _rows(study, first, second, how, same_source)
+        found += _rows(study, first, second, how, same_source, texts)
     found += _after_death(study)
     return found
+
+
+def _texts(study: Mapping) -> dict[tuple, list[str]]:
+    """Return the claims that share one statement (a range gives two of them)."""
+    texts: dict[tuple, list[str]] = {}
+    for claim in study["claims"]:
+        texts.setdefault(_text(claim), []).append(claim["claim_id"])
+    return {text: list(dict.fromkeys(ids)) for text, ids in texts.items()}
+
+
+def _text(claim: Mapping) -> tuple:
+    if claim["statistic"] != "statement":
+        return (claim["claim_id"],)
+    return (_key(claim), claim["source"], claim["population"], claim["printed"])
 
 
 def _key(claim: Mapping) -> tuple[str, ...]:
@@ -156,11 +171,7 @@ def _pairs(study: Mapping) -> Iterator[tuple[Mapping, Mapping]]:
         texts: dict[tuple, Mapping] = {}
         for claim in claims:
             # One text with two numbers (a range) is one statement.
-            whole = claim["statistic"] == "statement"
-            identity = claim["claim_id"]
-            if whole:
-                identity = (claim["source"], claim["population"], claim["printed"])
-            texts.setdefault(identity, claim)
+            texts.setdefault(_text(claim), claim)
         for first, second in combinations(texts.values(), 2):
             if _comparable(first, second, examined):
                 yield first, second
@@ -219,8 +230,24 @@ def _difference(first: Mapping, second: Mapping) -> str | None:
         apart = not math.isclose(one.value, other.value * scale)
     else:
         low, high = max(one.low, other.low * scale), min(one.high, other.high * scale)
-        apart = low > high or (low == high and "<" in first["relation"])
+        strict = {first["relation"], second["relation"]} & {"<", ">"}
+        apart = low > high or (low == high and bool(strict))
+        if apart and _cut_off(first, second, scale):
+            return "Only with digits cut off is one value printed as both"
     return "No value is printed as both" if apart else None
+
+
+def _cut_off(first: Mapping, second: Mapping, scale: float) -> bool:
+    """Tell whether one value, its digits cut off in one text, can be both."""
+    ends = []
+    for claim, factor in ((first, 1.0), (second, scale)):
+        printed = printed_interval(claim)
+        cut = cut_off(printed)
+        ends.append(
+            (min(printed.low, cut.low) * factor, max(printed.high, cut.high) * factor)
+        )
+    (a, b), (c, d) = ends
+    return max(a, c) < min(b, d)
 
 
 def _statements_differ(first: Mapping, second: Mapping) -> str | None:
@@ -265,7 +292,12 @@ def _to_unit(unit: str, target: str) -> float | None:
 
 
 def _rows(
-    study: Mapping, first: Mapping, second: Mapping, how: str, same_source: bool
+    study: Mapping,
+    first: Mapping,
+    second: Mapping,
+    how: str,
+    same_source: bool,
+    texts: Mapping[tuple, Sequence[str]],
 ) -> Iterator[Check]:
     remarks = []
     populations = study["populations"]
@@ -302,7 +334,8 @@ def _rows(
     check = WITHIN if same_source else BETWEEN
     outcome = "impossible" if same_source else ""
     for claim in (first, second):
-        yield Check(claim["claim_id"], FAMILY, check, outcome, reason, details)
+        for claim_id in texts[_text(claim)]:
+            yield Check(claim_id, FAMILY, check, outcome, reason, details)
 
 
 def _quoted(study: Mapping, claim: Mapping) -> str:
@@ -350,7 +383,9 @@ def _after_death(study: Mapping) -> Iterator[Check]:
             "unless it was reached and judged earlier."
         )
         told = [death["claim_id"], claim["claim_id"]]
-        details = {"fits": False, "claims": told, "day": died}
+        details: dict[str, object] = {"fits": False, "claims": told, "day": died}
+        if death["source"] != claim["source"]:
+            details["sources"] = [death["source"], claim["source"]]
         for one in (death, claim):
             yield Check(one["claim_id"], FAMILY, AFTER_DEATH, "", reason, details)
 

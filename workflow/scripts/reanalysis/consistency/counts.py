@@ -41,7 +41,16 @@ PATIENTS = frozenset({"proportions", "tables"})
 _NO_PATIENTS = ("pair", "episode", "infusion", "dose", "cohort", "visit")
 #: Endpoints whose percentage may be the estimate of a curve.
 _KAPLAN_MEIER = re.compile(r"surviv|free|cumulative|incidence", re.I)
+#: Statistics whose sign, or side of 1, is a direction.
+_COMPARES = re.compile(r"difference|ratio|slope|coefficient|reduction|change")
+_A_TIME = re.compile(
+    r"\b(before|after|baseline|pre|post|days?|weeks?|months?|years?)\b", re.I
+)
 _NO_SHARES = frozenset({"kaplan_meier", "competing_risks", "rates", "arithmetic"})
+#: Words for a share that a model or weights give, not a count.
+_NO_COUNT = re.compile(
+    r"adjust|weight|standardi[sz]ed|imput|predict|model|marginal|bootstrap", re.I
+)
 
 
 def shares(report: Report) -> Iterator[Check]:
@@ -106,12 +115,30 @@ def _share(report: Report, share: Item) -> Iterator[Check]:
         if _KAPLAN_MEIER.search(claim["endpoint"]):
             reason += " A Kaplan-Meier estimate need not be a whole number of patients."
             yield finding(claim, name, "", reason, fits=False, n=n)
-        elif size.certain and n > 0:
+        elif size.certain and n > 0 and _counted(report, claim):
             together = [claim, *(report.by_id[i] for i in size.ids)]
             yield from contradiction(together, name, reason, n=n)
         else:
             reason += " The share may be of another number of patients."
             yield finding(claim, name, "", reason, fits=False, n=n)
+
+
+def _counted(report: Report, claim: Mapping) -> bool:
+    """Tell whether a share can only be patients counted, of those printed."""
+    analysis = report.analysis(claim)
+    paper = analysis.get("paper", {})
+    said = " ".join(
+        str(text)
+        for text in (
+            claim["endpoint"],
+            claim["test"],
+            claim["printed"],
+            paper.get("test", ""),
+            paper.get("statement", ""),
+        )
+    )
+    counting = {*PATIENTS, "descriptive", None}
+    return analysis.get("method") in counting and not _NO_COUNT.search(said)
 
 
 def _share_of_count(
@@ -125,6 +152,15 @@ def _share_of_count(
     if fit:
         how = "" if fit == "rounded" else ", whose further digits are cut off"
         reason = f"{worked}{how} ({size.how}); printed {named(claim)}."
+        if not size.ids and fit == "rounded" and 0 < k < n:
+            # Nobody printed the n: the percentage itself may say which it is.
+            most = max(LARGEST, n)
+            alone = sizes_that_fit(share, k, most)
+            if len(alone) <= 3:
+                reason += (
+                    f" Of numbers of patients up to {most} only {listed(alone)} "
+                    f"{'makes' if len(alone) == 1 else 'make'} {k} this percentage."
+                )
         yield finding(
             claim, name, "attainable", reason, n=n, count=k, cut_off=fit == "cut off"
         )
@@ -149,8 +185,11 @@ def _share_of_count(
     )
     together = [claim, *sources, *(report.by_id[i] for i in size.ids)]
     numbers = {"n": n, "count": k, "other_n": others[:10], "other_counts": rounded}
-    if size.certain:
+    if size.certain and _counted(report, claim):
         yield from contradiction(together, name, reason, **numbers)
+    elif size.certain:
+        reason += " A share from a model or from weights would explain it."
+        yield finding(claim, name, "", reason, fits=False, **numbers)
     else:
         reason += " Another denominator is likelier than an error."
         yield finding(claim, name, "", reason, fits=False, **numbers)
@@ -484,6 +523,8 @@ def parts_of_population(report: Report) -> Iterator[Check]:
             places.setdefault(key, {}).setdefault(claim["group"], []).append(claim)
     for (analysis, population, _), found in places.items():
         groups = report.study["analyses"].get(analysis, {}).get("groups", [])
+        if any(_A_TIME.search(group) for group in groups):
+            continue  # the same patients at two times
         total = report.study["populations"].get(population, {}).get("n")
         sizes = [{whole(claim) for claim in found.get(group, ())} for group in groups]
         if total is None or len(groups) < 2 or any(len(size) != 1 for size in sizes):
@@ -625,6 +666,8 @@ def directions(report: Report) -> Iterator[Check]:
         claimed = words.meaning(claim["printed"], "estimate")
         if claimed not in {"higher", "lower", "later", "sooner"}:
             continue
+        if not _COMPARES.search(claim["statistic"]):
+            continue  # a single group's number has no direction
         numbers = [
             number
             for other in report.beside(

@@ -269,7 +269,8 @@ def _copied(claims: Sequence[Mapping], alone: Mapping[str, Fingerprint]) -> list
                 f"'{other['printed']}' ({other['claim_id']}) in the same row: it may "
                 "be a slip of copying (not established)."
             )
-            details = {"claims": [claim["claim_id"], other["claim_id"]]}
+            told = [claim["claim_id"], other["claim_id"]]
+            details = {"fits": False, "claims": told}
             checks.append(Check(claim["claim_id"], FAMILY, COPIED, "", reason, details))
             break
     return checks

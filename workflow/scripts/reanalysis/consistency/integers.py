@@ -25,6 +25,13 @@ from reanalysis.consistency.reading import (
 )
 
 _EPS = 1e-9
+#: Divided by time, weighted, or from a model: no longer whole numbers.
+_NOT_WHOLE = re.compile(
+    r"rate|annual|yearly|\bper\b|adjust|least[ -]squares|model|predict|imput|weight|"
+    r"geometric|trimmed|interpolat|grouped",
+    re.I,
+)
+_MODELS = frozenset({"regression", "longitudinal", "matching", "recurrent_events"})
 #: Units that come in whole numbers only.
 WHOLE = frozenset(
     [
@@ -94,8 +101,10 @@ def grim(report: Report) -> Iterator[Check]:
         unit = claim["unit"].casefold()
         if claim["field"] != "estimate" or unit not in WHOLE | SCORES:
             continue
-        if re.search(r"rate|annual|\bper\b", f"{claim['endpoint']} {claim['printed']}"):
-            continue  # divided by time: no longer whole
+        if _NOT_WHOLE.search(f"{claim['endpoint']} {claim['printed']} {claim['test']}"):
+            continue
+        if report.analysis(claim).get("method") in _MODELS:
+            continue
         number = item(claim) if claim["relation"] == "=" else None
         size = report.size(claim)
         if number is None or size is None or size.n < 1:
@@ -175,7 +184,13 @@ def _sd(report: Report, number: Item, size: Size) -> Iterator[Check]:
     mean = item(found[0]) if found else None
     if mean is None or n < 2 or mean.printed.relation != "=":
         return
-    sums, _ = whole_sums(mean, n)
+    bottom, top = (end * n for end in mean.widest)
+    # A mean may be cut off where its SD is rounded.
+    sums = [
+        total
+        for total in range(math.ceil(bottom - 1e-6), math.floor(top + 1e-6) + 1)
+        if mean.fit(total / n)
+    ]
     if not sums or len(sums) > 200:
         return
     low, high = (max(end, 0.0) for end in number.widest)

@@ -26,12 +26,15 @@ from reanalysis.words import RATIOS
 #: Effects whose interval is symmetric by the normal approximation.
 DIFFERENCES = frozenset({"mean_difference", "risk_difference", "slope", "coefficient"})
 _LIMITS = ("conf_low", "conf_high")
+#: A difference of two medians beside limits for the median of all differences.
+_OF_OTHERS = frozenset({"median_difference"})
 #: What a printed summary must be in order.
 _ORDER = ("minimum", "quartile_low", "median", "quartile_high", "maximum")
 #: Variances that can be smaller than 1/d1 + 1/d0.
 _NOT_MODEL_BASED = re.compile(
     r"robust|sandwich|cluster|gee|peto|weight|iptw|propensity|firth|penali|ridge|"
-    r"frailty|jackknife|bootstrap|marginal|mixed",
+    r"frailty|jackknife|bootstrap|marginal|mixed|fine|gray|subdistribution|"
+    r"andersen|recurrent|bayes",
     re.I,
 )
 
@@ -74,7 +77,15 @@ def estimate_and_limits(report: Report) -> Iterator[Check]:
         if outside and _outside_even_cut(estimate, low, high):
             reason = f"The estimate lies outside its interval: {named(*every)}."
             limit = high.claim if estimate.low > high.high else low.claim
-            yield from contradiction([estimate.claim, limit], name, reason)
+            if estimate.claim["statistic"] in _OF_OTHERS:
+                reason += (
+                    " The limits may be those of the median of all differences "
+                    "(Hodges-Lehmann) and the estimate another."
+                )
+                for claim in (estimate.claim, limit):
+                    yield finding(claim, name, "", reason, fits=False)
+            else:
+                yield from contradiction([estimate.claim, limit], name, reason)
             continue
         where = _place(estimate, low, high)
         if _no_cox_limits(report, estimate, low, high):
@@ -393,6 +404,8 @@ def error_floor(report: Report) -> Iterator[Check]:
             continue
         z = normal_quantile(float(claim["conf_level"] or 0.95))
         error = (math.log(high.widest[1]) - math.log(low.widest[0])) / (2 * z)
+        if error < 0:
+            continue  # limits the wrong way round say nothing about the events
         events = [_events(report, claim, claim[who]) for who in ("group", "reference")]
         sizes = [report.size(claim, claim[who]) for who in ("group", "reference")]
         if all(events):

@@ -50,6 +50,10 @@ def two_by_two(report: Report) -> Iterator[Check]:
         tables = [(a, n1, b, n2) for a, b in product(ks1, ks2)]
         two = _tests_that_fit(printed, tables, ("two-sided",))
         one = () if two else _tests_that_fit(printed, tables, ("less", "greater"))
+        cut = ""
+        if not (two or one):
+            two = _tests_that_fit(printed, tables, ("two-sided",), cut=True)
+            cut = ", with further digits cut off" if two else ""
         of = f"{listed(ks1, 3)} of {n1} against {listed(ks2, 3)} of {n2}"
         if not (sure1 and sure2):
             of += " (not all of these numbers are printed beside the result)"
@@ -57,8 +61,9 @@ def two_by_two(report: Report) -> Iterator[Check]:
         if two:
             reason = (
                 f"{of}: {named(claim)} is the two-sided p of {len(two)} of the "
-                f"{len(_tests())} tests tried, {'; '.join(two)}."
+                f"{len(_tests())} tests tried{cut}, {'; '.join(two)}."
             )
+            numbers["cut_off"] = bool(cut)
             yield finding(claim, name, "attainable", reason, **numbers)
             continue
         if one and says_one_sided(report, claim):
@@ -198,13 +203,19 @@ def _tests() -> Mapping:
 
 
 def _tests_that_fit(
-    printed: Item, tables: Sequence[tuple[int, int, int, int]], sides: Sequence[str]
+    printed: Item,
+    tables: Sequence[tuple[int, int, int, int]],
+    sides: Sequence[str],
+    *,
+    cut: bool = False,
 ) -> tuple[str, ...]:
+    """Name the tests whose p is rounded to the printed one, or is cut off to it."""
     found = {}
+    fits = printed.cuts if cut else printed.holds
     for table, side in product(tables, sides):
         for test in _tests().values():
             result = test(*table, alternative=side)
-            if math.isfinite(result.p_value) and printed.holds(result.p_value):
+            if math.isfinite(result.p_value) and fits(result.p_value):
                 found[f"{result.name} ({result.p_value:.4g})"] = None
     return tuple(found)
 
@@ -221,10 +232,13 @@ def _p_texts(printed: Item, table: tuple[int, int, int, int]) -> list[str]:
 
 
 def _stated_two_by_two(report: Report, claim: Mapping) -> str:
+    """Return the test a paper names, empty unless it is one of those tried."""
     stated = claim["test"] or report.analysis(claim).get("paper", {}).get("test", "")
     known = re.search(r"fisher|chi|\u03c7", str(stated), re.I)
     doubt = re.search(
-        r"\bor\b|not named|strat|adjust|mantel|mc\s?nemar|paired|match",
+        r"\bor\b|not named|strat|adjust|mantel|mc\s?nemar|paired|match|trend|"
+        r"likelihood|\bg[ -]test|boschloo|barnard|blaker|bonferroni|holm|multipl|"
+        r"monte|permut|freeman|weight|rao|survey|cluster",
         str(stated),
         re.I,
     )

@@ -3,7 +3,8 @@
 :func:`system` takes a :class:`~reanalysis.consistency.system_reports.Report` and
 says whether some set of patients agrees with every printed number, which smallest
 sets of numbers clash if none does, and otherwise what every unprinted quantity can
-still be. :func:`checks` does so for the comparisons of a study.
+still be. A clash that digits cut off instead of rounded would end is told as such
+and proves nothing. :func:`checks` does so for the comparisons of a study.
 
 Only relations that hold however the numbers were computed prove a contradiction.
 Others are *readings* ("the limits are Wald limits"): a clash that needs one is told,
@@ -42,13 +43,15 @@ class Conflict:
     """A smallest set of items that cannot hold together.
 
     ``readings`` are the usual readings it needs (none: it is proven), ``because``
-    the relations between the items, ``notes`` what would resolve it.
+    the relations between the items, ``notes`` what would resolve it. ``cut_off``
+    says that they can hold together where digits were cut off, not rounded.
     """
 
     items: tuple[str, ...]
     readings: tuple[str, ...]
     because: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    cut_off: bool = False
 
     @property
     def proven(self) -> bool:
@@ -278,7 +281,22 @@ def _conflict(model: Model, report: Report, names: Sequence[str]) -> Conflict:
     because = tuple(dict.fromkeys(rule.relation for rule in rules if rule.relation))
     notes = tuple(dict.fromkeys(rule.note for rule in rules if rule.note))
     order = [item.id for item in report.items]
-    return Conflict(tuple(sorted(items, key=order.index)), readings, because, notes)
+    items.sort(key=order.index)
+    cut = not readings and _holds_cut_off(report, named)
+    return Conflict(tuple(items), readings, because, notes, cut)
+
+
+def _holds_cut_off(report: Report, names: set[str]) -> bool:
+    """Tell whether numbers that clash when rounded may hold when cut off.
+
+    What could not be decided in time may: it proves nothing.
+    """
+    chosen = [item for item in report.items if item.id in names]
+    if all(item.rounded_or_cut() == item for item in chosen):
+        return False
+    wide = replace(report, items=tuple(item.rounded_or_cut() for item in chosen))
+    model = build(wide)
+    return _Solver(model).feasible(model.items, list(names)) != "infeasible"
 
 
 def _bounding(

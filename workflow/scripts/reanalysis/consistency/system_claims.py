@@ -17,7 +17,7 @@ from reanalysis.consistency.system_reports import (
     Report,
     bounds,
 )
-from reanalysis.rounding import Printed, interval
+from reanalysis.rounding import Printed, cut_off, interval
 
 if TYPE_CHECKING:
     from reanalysis.consistency.system import Conflict, Finding
@@ -48,6 +48,7 @@ _SHARES = frozenset({"survival"})
 _PERCENT = frozenset({"%", "percent", "per cent"})
 _DAYS = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_CHI_SQUARE = re.compile(r"\bchi\b|chi-?\s?sq|\u03c7", re.IGNORECASE)
 _LOG_RANK = re.compile(r"log[\s-]?rank", re.IGNORECASE)
 #: A log-rank statistic or p that is not the plain two-group chi-square.
 _KAPLAN_MEIER = re.compile(r"kaplan|product[\s-]limit", re.IGNORECASE)
@@ -57,13 +58,17 @@ _NOT_PLAIN = re.compile(
 _PLAIN_NAMES = {
     "number_at_risk": "patients still at risk",
     "still_followed": "patients still followed just after",
-    "events_by": "events by then",
+    "events_by": "events up to",
     "events": "events",
     "n": "patients",
     "conf_low": "lower limit",
     "conf_high": "upper limit",
 }
 _POPULATION = "n of population "
+_ROWS = "rows of table "
+#: Items that are no claim.
+_NO_CLAIM = (_POPULATION, _ROWS)
+_AT_THE_END = re.compile(r"\b(death|died|dead|mortality)\b.*\blast follow", re.I)
 #: Readings that many correct papers do not follow: a clash with them is no misfit.
 _OFTEN_NOT = ("the limits are Wald", "the p is that of", "the statistic is")
 _SHOWN = 6
@@ -132,6 +137,7 @@ def _comparisons(
             pair, item = pair[::-1], _inverted(item)
         pairs.setdefault(pair, []).append(item)
     shared += _sizes(study, names, claims, groups, shared)
+    shared += _deaths(study, analyses[0], groups, shared)
     if groups == [""]:
         groups = ["all"]
         shared = [replace(item, group="all") for item in shared]
@@ -157,6 +163,10 @@ def _item(claim: Mapping, unit: str) -> Item | None:
         kind = "n"
     if kind is None:
         return None
+    if kind == "chi2" and not _CHI_SQUARE.search(
+        f"{claim['printed']} {claim['test']} {claim['quote']}"
+    ):
+        return None  # it may be z
     time = math.nan
     if kind in _AT_TIME:
         try:
@@ -169,6 +179,7 @@ def _item(claim: Mapping, unit: str) -> Item | None:
         if kind != "p" or said not in level:
             return None
         low, high = level[said]
+        cut = None
     else:
         found = interval(
             claim["printed"], claim["value"], claim["relation"], field=claim["field"]
@@ -178,6 +189,7 @@ def _item(claim: Mapping, unit: str) -> Item | None:
         if scaled is None:
             return None
         low, high = scaled
+        cut = _scaled(claim, kind, cut_off(found), unit)
     return Item(
         claim["claim_id"],
         kind,
@@ -187,6 +199,7 @@ def _item(claim: Mapping, unit: str) -> Item | None:
         claim["group"] if kind not in COMPARING else "",
         time,
         claim["source"],
+        cut,
     )
 
 
@@ -238,9 +251,14 @@ def _inverted(item: Item) -> Item:
     if item.kind not in {"hr", "low", "high"}:
         return item
     kind = {"hr": "hr", "low": "high", "high": "low"}[item.kind]
-    low = 1 / item.high if item.high > 0 else math.inf
-    high = 1 / item.low if item.low > 0 else math.inf
-    return replace(item, kind=kind, low=low, high=high)
+    low, high = _reciprocal((item.low, item.high))
+    cut = _reciprocal(item.cut) if item.cut else None
+    return replace(item, kind=kind, low=low, high=high, cut=cut)
+
+
+def _reciprocal(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = (1 / end if end > 0 else math.inf for end in reversed(ends))
+    return low, high
 
 
 def _sizes(
@@ -287,6 +305,57 @@ def _sizes(
     n = populations.get(whole, {}).get("n")
     if n and "" not in have:
         found.append(_size(whole, n, ""))
+    return found
+
+
+def _deaths(
+    study: Mapping, asked: Mapping, groups: Sequence[str], known: Sequence[Item]
+) -> list[Item]:
+    """Return the deaths by the last follow-up that rows without times show.
+
+    They bear on overall survival in the same groups of the same population where its
+    own rows are not at hand. Patients absent from the rows may have died or not.
+    """
+    if (
+        not asked.get("awaited")
+        or "overall survival" not in asked["endpoint"].casefold()
+    ):
+        return []
+    found = []
+    for analysis in study["analyses"].values():
+        if (
+            analysis["kind"] != "individual"
+            or analysis["awaited"]
+            or analysis["population"] != asked["population"]
+            or set(analysis["groups"]) != set(groups)
+            or not _AT_THE_END.search(analysis["endpoint"])
+            or len(analysis["samples"]) != 1
+        ):
+            continue
+        columns = analysis["samples"][0]["columns"]
+        if not {"event", "group"} <= set(columns):
+            continue
+        table = analysis["dataset"]
+        for group in groups:
+            rows = [
+                event
+                for event, label in zip(columns["event"], columns["group"], strict=True)
+                if label == group
+            ]
+            died = int(sum(rows))
+            sizes = [i.high for i in known if i.kind == "n" and i.group == group]
+            absent = max(0, int(max(sizes)) - len(rows)) if sizes else math.inf
+            found.append(
+                Item(
+                    f"{_ROWS}{table}, {group}",
+                    "events",
+                    died,
+                    died + absent,
+                    f"{died} of {len(rows)} rows of '{table}' died",
+                    group,
+                    source=study["datasets"][table]["source"],
+                )
+            )
     return found
 
 
@@ -375,13 +444,14 @@ def told(report: Report, finding: Finding) -> list[Check]:
     items = {item.id: item for item in report.items}
     bearing = bearing_items(report)
     bearing |= dict.fromkeys(finding.unused, False)
+    bearing |= {name: False for name in items if name.startswith(_NO_CLAIM)}
     details = _details(report, finding)
     checks: list[Check] = []
     clashing: set[str] = set()
     for conflict in finding.conflicts:
         outcome, reason = _clash(conflict, finding, items)
         for name in conflict.items:
-            if name.startswith(_POPULATION) or name in clashing:
+            if name.startswith(_NO_CLAIM) or name in clashing:
                 continue
             clashing.add(name)
             needs: dict[str, object] = {"readings": list(conflict.readings)}
@@ -413,18 +483,31 @@ def _clash(
     listed = "; ".join(_named(items[name]) for name in conflict.items)
     sources = {items[name].source for name in conflict.items} - {""}
     reason = f"These printed numbers cannot all hold: {listed}."
-    outcome = "impossible" if conflict.proven and len(sources) < 2 else ""
-    if not conflict.proven:
+    # Words rest on a level that the paper may not use.
+    worded = [i for n in conflict.items if (i := items[n]).kind == "p" and not i.cut]
+    sure = conflict.proven and not conflict.cut_off and len(sources) < 2
+    sure = sure and not worded
+    outcome = "impossible" if sure else ""
+    if conflict.cut_off:
+        reason = (
+            f"These printed numbers cannot all hold if they were rounded: {listed}. "
+            "With digits cut off instead they can."
+        )
+    elif not conflict.proven:
         reason = (
             f"These printed numbers do not fit if {' and '.join(conflict.readings)}: "
             f"{listed}. Another method could give them."
         )
     elif len(sources) > 1:
         reason += " They come from different sources, which may describe other data."
+    if worded and conflict.proven:
+        reason += f" {_named(worded[0])} is read at the level 0.05."
     because = "; ".join(conflict.because)
     if because:
         reason += f" {because[:1].upper()}{because[1:]}."
-    elif any(items[name].kind in ON_CURVE for name in conflict.items):
+    elif not conflict.cut_off and any(
+        items[name].kind in ON_CURVE for name in conflict.items
+    ):
         reason += (
             " No order of events and losses among so many patients gives a "
             "Kaplan-Meier curve through them."
@@ -440,8 +523,7 @@ def _clash(
 def _agreement(report: Report, finding: Finding, items: Mapping[str, Item]) -> str:
     group_of = [g for g in report.groups if g]
     sizes = [
-        f"{item.text.removeprefix('n = ')}"
-        f"{' in ' + item.group if item.group and len(group_of) > 1 else ''}"
+        f"{item.low:g}{' in ' + item.group if item.group and len(group_of) > 1 else ''}"
         for item in items.values()
         if item.kind == "n"
     ]
@@ -449,11 +531,14 @@ def _agreement(report: Report, finding: Finding, items: Mapping[str, Item]) -> s
         f"It can hold together with everything else printed about {report.label}"
         f"{' (n ' + ', '.join(sizes) + ')' if sizes else ''}."
     )
+    rows = [_named(item) for item in items.values() if item.id.startswith(_ROWS)]
+    if rows:
+        reason += f" Deaths by the last follow-up: {', '.join(rows)}."
     shown = [r for r in finding.ranges if not r.given][:_SHOWN]
     if shown:
         reason += " What is not printed can then be: "
         reason += "; ".join(_range_text(r, report) for r in shown) + "."
-    usual = [] if shown else [r for r in finding.ranges if r.given][:_SHOWN]
+    usual = [r for r in finding.ranges if r.given][:_SHOWN]
     if usual:
         readings = dict.fromkeys(text for r in usual for text in r.given)
         reason += f" If {' and '.join(readings)}, what is not printed can be: "
@@ -468,6 +553,8 @@ def _agreement(report: Report, finding: Finding, items: Mapping[str, Item]) -> s
 def _range_text(one: object, report: Report) -> str:
     name = _PLAIN_NAMES.get(one.statistic, one.statistic)
     where = f" at {one.time:g} {report.time_unit}".rstrip()
+    if one.statistic in {"still_followed", "events_by"}:
+        where = where.replace(" at ", " ", 1)
     at = "" if math.isnan(one.time) else where
     span = (
         f"{one.low:.4g}" if one.low == one.high else f"{one.low:.4g} to {one.high:.4g}"
@@ -477,7 +564,7 @@ def _range_text(one: object, report: Report) -> str:
 
 
 def _named(item: Item) -> str:
-    if item.id.startswith(_POPULATION):
+    if item.id.startswith(_NO_CLAIM):
         return item.text + (f" ({item.group})" if item.group else "")
     return f"{item.id} '{item.text}'"
 

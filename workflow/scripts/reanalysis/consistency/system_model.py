@@ -336,8 +336,9 @@ def _events_by(
     for s in range(cap + 1):
         fewer = [on] if s == cap else [on, ~place.at_least[s + 1]]
         more = [on] if s == 0 else [on, place.at_least[s]]
-        model.problem.add(so_far[s] <= high).only_enforce_if(more)
-        model.problem.add(so_far[s] >= low).only_enforce_if(fewer)
+        # With s or more left no more events can have come than once s are left.
+        model.problem.add(so_far[s] <= high).only_enforce_if(fewer)
+        model.problem.add(so_far[s] >= low).only_enforce_if(more)
 
 
 def _person_time(model: Model, ordered: Sequence, item: Item) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reanalysis.errors import InputError
-from reanalysis.rounding import Printed, interval
+from reanalysis.rounding import Printed, cut_off, interval
 
 #: What an item may be. ``survival`` is a Kaplan-Meier probability from 0 to 1,
 #: ``event_share`` the events as a share of the patients, ``events_by`` the events
@@ -53,7 +53,9 @@ class Item:
 
     ``low`` and ``high`` bound the true values behind it, in natural units
     (shares from 0 to 1). ``group`` is empty for the whole comparison; ``time``
-    is where a curve is read. A median that was not reached is infinite.
+    is where a curve is read. A median that was not reached is infinite. ``cut``
+    bounds the values of which the text is the first digits, where they were cut off
+    instead of rounded.
     """
 
     id: str
@@ -64,11 +66,19 @@ class Item:
     group: str = ""
     time: float = math.nan
     source: str = ""
+    cut: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a kind that no relation knows."""
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of item: {self.kind}")
+
+    def rounded_or_cut(self) -> Item:
+        """Return the item with the values of both ways to shorten a number."""
+        if self.cut is None:
+            return self
+        low, high = min(self.low, self.cut[0]), max(self.high, self.cut[1])
+        return replace(self, low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +172,13 @@ def item(
     field_name = "p_value" if kind == "p" else "estimate"
     found = interval(number, number, relation, field=field_name)
     low, high = bounds(found, kind)
+    cut = bounds(cut_off(found), kind)
     if percent:
         low, high = low / 100, high / 100
+        cut = cut[0] / 100, cut[1] / 100
     if kind in {"survival", "event_share"} and low > 1:
         raise InputError("a share above 1", column=name, value=shown, expected="a %")
-    return Item(name, kind, low, high, shown, group, time, source)
+    return Item(name, kind, low, high, shown, group, time, source, cut)
 
 
 def bounds(found: Printed, kind: str) -> tuple[float, float]:
