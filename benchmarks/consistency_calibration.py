@@ -46,12 +46,12 @@ from reanalysis.consistency.fingerprint_sweep import (  # noqa: E402
     UNIT,
     sweep,
 )
-from reanalysis.means import two_sample_t  # noqa: E402
+from reanalysis.measurements.means import two_sample_t  # noqa: E402
 from reanalysis.results import Estimate  # noqa: E402
 from reanalysis.rounding import interval, round_half_up  # noqa: E402
 from reanalysis.sample import Sample  # noqa: E402
 from reanalysis.schema import load_schema  # noqa: E402
-from reanalysis.study import load  # noqa: E402
+from reanalysis.studies.study import load  # noqa: E402
 
 #: Kinds of report; half of them are tables of counts.
 KINDS = ("counts", "counts", "survival", "means")

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from reanalysis.means import two_sample_t
+from reanalysis.measurements.means import two_sample_t
 from reanalysis.results import Estimate
 from reanalysis.rounding import Printed, interval
 

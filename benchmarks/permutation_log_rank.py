@@ -21,9 +21,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from reanalysis.risk_sets import FollowUp
-from reanalysis.score_permutation import count_tails, draw_tails
-from reanalysis.weighted_log_rank import log_rank, whole_scores
+from reanalysis.survival.risk_sets import FollowUp
+from reanalysis.survival.score_permutation import count_tails, draw_tails
+from reanalysis.survival.weighted_log_rank import log_rank, whole_scores
 
 #: Group sizes, and random assignments or none for all of them.
 CASES = ((7, 18, 0), (15, 15, 0), (20, 20, 100_000))

@@ -24,8 +24,8 @@ from scipy.stats import mannwhitneyu, wilcoxon
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from reanalysis import rank_laws
-from reanalysis.location import mann_whitney_test, signed_rank_test
+from reanalysis.measurements import rank_laws
+from reanalysis.measurements.location import mann_whitney_test, signed_rank_test
 
 #: Patients in all; of two groups the smaller holds three tenths.
 SIZES = (10, 20, 50)

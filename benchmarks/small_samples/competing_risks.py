@@ -17,15 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from reanalysis.cumulative_incidence import (
+from reanalysis.errors import MethodError
+from reanalysis.survival.cumulative_incidence import (
     as_censored,
     cumulative_incidence,
     limits_of_none,
 )
-from reanalysis.errors import MethodError
-from reanalysis.gray_test import gray_test, permutation_test
-from reanalysis.hazard_ratios import maximise
-from reanalysis.subdistribution_hazard import robust_covariance, subdistribution
+from reanalysis.survival.gray_test import gray_test, permutation_test
+from reanalysis.survival.hazard_ratios import maximise
+from reanalysis.survival.subdistribution_hazard import (
+    robust_covariance,
+    subdistribution,
+)
 
 SEED = 20250101
 #: Scale and variance of the intervals compared.

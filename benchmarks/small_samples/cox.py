@@ -26,12 +26,12 @@ from scipy.stats import binom
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from reanalysis.hazard_ratios import maximise, profile_limits  # noqa: E402
-from reanalysis.matched_pairs import (  # noqa: E402
+from reanalysis.survival.hazard_ratios import maximise, profile_limits  # noqa: E402
+from reanalysis.survival.matched_pairs import (  # noqa: E402
     FirstFailures,
     paired_hazard_ratio,
 )
-from reanalysis.partial_likelihood import partial_likelihood  # noqa: E402
+from reanalysis.survival.partial_likelihood import partial_likelihood  # noqa: E402
 
 CHI2, Z = 3.841458820694124, 1.959963984540054
 RATIOS = (1.0, 0.8, 0.65, 0.5, 0.35, 0.25, 0.15, 0.1)

@@ -18,10 +18,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts"))
 
-from reanalysis.assignments import every_assignment, random_assignments
-from reanalysis.censoring import censoring_differs
-from reanalysis.log_rank_arrays import log_rank_arrays
-from reanalysis.risk_sets import FollowUp
+from reanalysis.survival.assignments import every_assignment, random_assignments
+from reanalysis.survival.censoring import censoring_differs
+from reanalysis.survival.log_rank_arrays import log_rank_arrays
+from reanalysis.survival.risk_sets import FollowUp
 
 PAGE = Path(__file__).parents[2] / "docs" / "small_samples" / "log_rank.md"
 SEED = 20250101

@@ -20,9 +20,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from reanalysis.courses import courses
+from reanalysis.measurements.courses import courses
+from reanalysis.measurements.mixed_models import (
+    Blocks,
+    fit_mixed,
+    kenward_roger,
+    satterthwaite,
+)
 from reanalysis.methods.longitudinal import model_rows
-from reanalysis.mixed_models import Blocks, fit_mixed, kenward_roger, satterthwaite
 from reanalysis.sample import Sample
 
 SIZES = (6, 8, 12, 20)

@@ -19,14 +19,14 @@ from scipy.stats import fisher_exact, ttest_ind
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from reanalysis import matched_outcomes as outcomes  # noqa: E402
 from reanalysis.errors import MethodError  # noqa: E402
-from reanalysis.location import hodges_lehmann, signed_rank_test  # noqa: E402
-from reanalysis.matched_sets import optimal  # noqa: E402
+from reanalysis.matching import matched_outcomes as outcomes  # noqa: E402
+from reanalysis.matching.matched_sets import optimal  # noqa: E402
+from reanalysis.matching.propensity import propensity_score  # noqa: E402
+from reanalysis.matching.propensity_weights import weighted_difference  # noqa: E402
+from reanalysis.measurements.location import hodges_lehmann, signed_rank_test  # noqa: E402
 from reanalysis.methods.log_rank import log_rank  # noqa: E402
-from reanalysis.propensity import propensity_score  # noqa: E402
-from reanalysis.propensity_weights import weighted_difference  # noqa: E402
-from reanalysis.risk_sets import FollowUp  # noqa: E402
+from reanalysis.survival.risk_sets import FollowUp  # noqa: E402
 
 SEED = 20250101
 EFFECT = 1.0

@@ -19,22 +19,22 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from reanalysis import mean_cumulative as mcf  # noqa: E402
-from reanalysis.binomial import normal_quantile  # noqa: E402
-from reanalysis.count_models import (  # noqa: E402
+from reanalysis.errors import MethodError  # noqa: E402
+from reanalysis.events import mean_cumulative as mcf  # noqa: E402
+from reanalysis.events.count_models import (  # noqa: E402
     CountFit,
     negative_binomial_ratio,
     poisson_ratio,
 )
-from reanalysis.errors import MethodError  # noqa: E402
-from reanalysis.mean_cumulative import mean_cumulative  # noqa: E402
-from reanalysis.paired_counts import conditional_law, fieller  # noqa: E402
-from reanalysis.poisson_rates import rate_ratio_interval  # noqa: E402
-from reanalysis.recurrent_models import fit_recurrent, spells  # noqa: E402
-from reanalysis.risk_sets import FollowUp  # noqa: E402
-from reanalysis.score_permutation import count_tails  # noqa: E402
-from reanalysis.selection_effect import hauer, shape_profile  # noqa: E402
-from reanalysis.weighted_log_rank import log_rank  # noqa: E402
+from reanalysis.events.mean_cumulative import mean_cumulative  # noqa: E402
+from reanalysis.events.paired_counts import conditional_law, fieller  # noqa: E402
+from reanalysis.events.poisson_rates import rate_ratio_interval  # noqa: E402
+from reanalysis.events.recurrent_models import fit_recurrent, spells  # noqa: E402
+from reanalysis.events.selection_effect import hauer, shape_profile  # noqa: E402
+from reanalysis.survival.risk_sets import FollowUp  # noqa: E402
+from reanalysis.survival.score_permutation import count_tails  # noqa: E402
+from reanalysis.survival.weighted_log_rank import log_rank  # noqa: E402
+from reanalysis.tables.binomial import normal_quantile  # noqa: E402
 
 SEED = 20250101
 Z = normal_quantile(0.95)

@@ -20,10 +20,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from reanalysis import fixed_time, restricted_means, survival_curve  # noqa: E402
 from reanalysis.errors import MethodError  # noqa: E402
-from reanalysis.risk_sets import FollowUp  # noqa: E402
-from reanalysis.survival_bands import confidence_band  # noqa: E402
+from reanalysis.survival import fixed_time, restricted_means, survival_curve  # noqa: E402
+from reanalysis.survival.risk_sets import FollowUp  # noqa: E402
+from reanalysis.survival.survival_bands import confidence_band  # noqa: E402
 
 SHARES = (0.9, 0.75, 0.5, 0.25, 0.1)
 #: Rate of censoring beside a rate of events of 1.

@@ -22,20 +22,20 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from reanalysis.binomial import (  # noqa: E402
-    PROPORTION_INTERVALS,
-    binomial_probabilities,
-)
 from reanalysis.errors import MethodError  # noqa: E402
-from reanalysis.location import mann_whitney_test  # noqa: E402
-from reanalysis.means import moments, two_sample_t  # noqa: E402
+from reanalysis.measurements.location import mann_whitney_test  # noqa: E402
+from reanalysis.measurements.means import moments, two_sample_t  # noqa: E402
+from reanalysis.measurements.relative_effect import brunner_munzel, permutation_p  # noqa: E402
 from reanalysis.methods.tables import (  # noqa: E402
     RISK_DIFFERENCE_INTERVALS,
     STRATIFIED_INTERVALS,
     STRATIFIED_TESTS,
     TESTS,
 )
-from reanalysis.relative_effect import brunner_munzel, permutation_p  # noqa: E402
+from reanalysis.tables.binomial import (  # noqa: E402
+    PROPORTION_INTERVALS,
+    binomial_probabilities,
+)
 
 SEED = 20250101
 LEVEL = 0.05

@@ -11,7 +11,7 @@ import yaml
 from reanalysis import analyses
 from reanalysis.config import method_settings
 from reanalysis.methods import wilcoxon
-from reanalysis.study import load
+from reanalysis.studies.study import load
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.yaml"
 

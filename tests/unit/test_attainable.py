@@ -23,8 +23,8 @@ from reanalysis.consistency.attainable_laws import (
     unpaired_example,
 )
 from reanalysis.consistency.attainable_readings import target
-from reanalysis.location import mann_whitney_test, signed_rank_test
-from reanalysis.two_by_two import TESTS
+from reanalysis.measurements.location import mann_whitney_test, signed_rank_test
+from reanalysis.tables.two_by_two import TESTS
 
 HOW = ("exact", "normal", "normal, corrected")
 

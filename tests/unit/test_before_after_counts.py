@@ -13,17 +13,17 @@ from hypothesis import given, settings, strategies
 from scipy import optimize, stats
 
 from reanalysis.errors import MethodError
-from reanalysis.methods import before_after_counts
-from reanalysis.paired_counts import conditional_law, fieller
-from reanalysis.results import Estimate
-from reanalysis.sample import Sample
-from reanalysis.selection_effect import (
+from reanalysis.events.paired_counts import conditional_law, fieller
+from reanalysis.events.selection_effect import (
     expected_after,
     hauer,
     shape_profile,
     truncated_mean,
     truncated_poisson_mean,
 )
+from reanalysis.methods import before_after_counts
+from reanalysis.results import Estimate
+from reanalysis.sample import Sample
 
 SETTINGS = {
     "test": "exact-conditional",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import small_studies
 
-from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.errors import InputError
 from reanalysis.schema import load_schema
-from reanalysis.study import load
+from reanalysis.studies.claims import CLAIM_COLUMNS
+from reanalysis.studies.study import load
 
 
 def claims(tmp_path, line):

@@ -11,18 +11,21 @@ import pytest
 from hypothesis import given, settings, strategies
 from numpy.testing import assert_allclose, assert_array_equal
 
-from reanalysis.cumulative_incidence import (
+from reanalysis.errors import MethodError
+from reanalysis.methods import competing_risks
+from reanalysis.sample import Sample
+from reanalysis.survival.cumulative_incidence import (
     as_censored,
     cumulative_incidence,
     half_time,
     limits_of_none,
 )
-from reanalysis.errors import MethodError
-from reanalysis.gray_test import gray_test, permutation_test
-from reanalysis.hazard_ratios import maximise
-from reanalysis.methods import competing_risks
-from reanalysis.sample import Sample
-from reanalysis.subdistribution_hazard import robust_covariance, subdistribution
+from reanalysis.survival.gray_test import gray_test, permutation_test
+from reanalysis.survival.hazard_ratios import maximise
+from reanalysis.survival.subdistribution_hazard import (
+    robust_covariance,
+    subdistribution,
+)
 
 # Sixteen patients, made up: tied causes, and events tied with censorings.
 TIME = np.array([1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8, 9, 10, 11, 12, 12], dtype=float)

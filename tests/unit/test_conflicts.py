@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.consistency.conflicts import (
     AFTER_DEATH,
     BETWEEN,
@@ -13,6 +12,7 @@ from reanalysis.consistency.conflicts import (
     power_of_ten,
     stated_range,
 )
+from reanalysis.studies.claims import CLAIM_COLUMNS
 
 SOURCES = {
     "paper": {"citation": "Paper", "trust": "primary"},

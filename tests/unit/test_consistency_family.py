@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.consistency import family
 from reanalysis.consistency.check import Check
-from reanalysis.consistency_page import consistency
+from reanalysis.reporting.consistency_page import consistency
 from reanalysis.rows import read_rows
 from reanalysis.steps import check as check_step
 from reanalysis.steps import consistency as consistency_step
-from reanalysis.study import load
+from reanalysis.studies.claims import CLAIM_COLUMNS
+from reanalysis.studies.study import load
 from reanalysis.verdicts import judge
 
 ROOT = Path(__file__).parents[2]

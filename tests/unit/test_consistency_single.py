@@ -8,12 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.consistency import integers, p_of_means
 from reanalysis.consistency.counts import counts_that_fit
 from reanalysis.consistency.reading import Report, item, time_point
 from reanalysis.consistency.single import checks
 from reanalysis.rounding import cut_off, interval, read
+from reanalysis.studies.claims import CLAIM_COLUMNS
 
 CLAIM = dict.fromkeys(CLAIM_COLUMNS, "") | {
     "analysis": "a",

@@ -17,7 +17,7 @@ from reanalysis.consistency.system_model import least_events
 from reanalysis.consistency.system_relations import p_readings
 from reanalysis.consistency.system_reports import Item, Report, from_row
 from reanalysis.errors import InputError
-from reanalysis.study import load
+from reanalysis.studies.study import load
 
 ROOT = Path(__file__).parents[2]
 

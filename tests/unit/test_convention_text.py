@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from reanalysis.analyses import Specification
-from reanalysis.convention_text import (
+from reanalysis.reporting.convention_text import (
     MATTERS,
     USUAL,
     setting_named,

@@ -11,9 +11,9 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
-from reanalysis import poisson_rates
-from reanalysis.count_models import negative_binomial_ratio, poisson_ratio
 from reanalysis.errors import MethodError
+from reanalysis.events import poisson_rates
+from reanalysis.events.count_models import negative_binomial_ratio, poisson_ratio
 from reanalysis.methods import rates
 from reanalysis.sample import Sample
 

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize, minimize_scalar
 
 from reanalysis.errors import MethodError
-from reanalysis.hazard_ratios import (
+from reanalysis.methods import cox
+from reanalysis.sample import Sample
+from reanalysis.survival.hazard_ratios import (
     likelihood_ratio_and_score_tests,
     maximise,
     profile_limits,
     sandwich,
     wald_test,
 )
-from reanalysis.methods import cox
-from reanalysis.partial_likelihood import merge_near_ties, partial_likelihood
-from reanalysis.sample import Sample
+from reanalysis.survival.partial_likelihood import merge_near_ties, partial_likelihood
 
 CHI2_95 = 3.841458820694124
 

@@ -17,27 +17,27 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from test_cox import CHI2_95, LEUKAEMIA, ROWS, SETTINGS, rows_likelihood, run, two_arms
 
-from reanalysis.cox_model import design, fit_model
 from reanalysis.errors import MethodError
-from reanalysis.hazard_ratios import (
+from reanalysis.methods import cox
+from reanalysis.sample import Sample
+from reanalysis.survival.cox_model import design, fit_model
+from reanalysis.survival.hazard_ratios import (
     likelihood_ratio_and_score_tests,
     maximise,
     profile_limits,
 )
-from reanalysis.matched_pairs import (
+from reanalysis.survival.matched_pairs import (
     FirstFailures,
     first_failures,
     paired_hazard_ratio,
 )
-from reanalysis.methods import cox
-from reanalysis.partial_likelihood import partial_likelihood
-from reanalysis.proportional_hazards import (
+from reanalysis.survival.partial_likelihood import partial_likelihood
+from reanalysis.survival.proportional_hazards import (
     scaled_times,
     schoenfeld_residuals,
     score_tests,
     smooth,
 )
-from reanalysis.sample import Sample
 
 ROOT = Path(__file__).parents[2]
 UNMATCHED = LEUKAEMIA.drop(columns="pair")

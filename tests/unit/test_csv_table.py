@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reanalysis.csv_table import number, read
 from reanalysis.errors import InputError
+from reanalysis.studies.csv_table import number, read
 
 _TEXT = st.text(
     st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\x85\u2028"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import small_studies
 
-from reanalysis.dataset import Dataset
 from reanalysis.errors import InputError
+from reanalysis.studies.dataset import Dataset
 
 
 def table(tmp_path, columns, text, **declared):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reanalysis.derive import derive
 from reanalysis.errors import InputError
+from reanalysis.studies.derive import derive
 
 COLUMNS = {
     "id": ["a", "a", "b"],

@@ -13,18 +13,25 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reanalysis import smallest_p_values as smallest
-from reanalysis.binomial import binomial_test
-from reanalysis.dose_escalation import (
+from reanalysis.errors import InputError, MethodError
+from reanalysis.measurements.rank_laws import (
+    doubled_midranks,
+    rank_sum_law,
+    signed_rank_law,
+)
+from reanalysis.methods import design
+from reanalysis.sample import Sample
+from reanalysis.studies.prepare import prepare_analysis
+from reanalysis.tables.binomial import binomial_test
+from reanalysis.trial_size import smallest_p_values as smallest
+from reanalysis.trial_size.dose_escalation import (
     Rule,
     any_event,
     escalates,
     paths,
     upper_limit_without_events,
 )
-from reanalysis.errors import InputError, MethodError
-from reanalysis.methods import design
-from reanalysis.power import (
+from reanalysis.trial_size.power import (
     detectable,
     detectable_hazard_ratio,
     expected_width,
@@ -36,9 +43,6 @@ from reanalysis.power import (
     signed_rank_power,
     t_power,
 )
-from reanalysis.prepare import prepare_analysis
-from reanalysis.rank_laws import doubled_midranks, rank_sum_law, signed_rank_law
-from reanalysis.sample import Sample
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

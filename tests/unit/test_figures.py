@@ -12,9 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from reanalysis import captions, display_tables, forest_rows, scoreboard
 from reanalysis.analyses import run_method
-from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.config import method_settings
 from reanalysis.errors import InputError
 from reanalysis.figures import (
@@ -38,13 +36,15 @@ from reanalysis.methods import kaplan_meier as method
 from reanalysis.plan import FIGURES
 from reanalysis.presentation import dispatch
 from reanalysis.presentation import mean_cumulative as presented
-from reanalysis.printed import PrintedNumber
+from reanalysis.reporting import captions, display_tables, forest_rows, scoreboard
+from reanalysis.reporting.printed import PrintedNumber
 from reanalysis.results import COLUMNS, Estimate
 from reanalysis.rows import read_estimates, write_rows
 from reanalysis.sample import Sample
 from reanalysis.sensitivity import COLUMNS as SENSITIVITY
 from reanalysis.steps.draw import draw
-from reanalysis.study import load
+from reanalysis.studies.claims import CLAIM_COLUMNS
+from reanalysis.studies.study import load
 from reanalysis.verdicts import ORDER, RESULT_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]

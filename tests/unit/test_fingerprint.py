@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.consistency import bulk, system
 from reanalysis.consistency.fingerprint import COPIED, JOINT, checks
 from reanalysis.consistency.fingerprint_axes import BASE
@@ -23,6 +22,7 @@ from reanalysis.consistency.fingerprint_sweep import (
 )
 from reanalysis.errors import InputError
 from reanalysis.sample import Sample
+from reanalysis.studies.claims import CLAIM_COLUMNS
 
 # Freireich 1963, weeks in remission: 6-MP and placebo, 21 patients each.
 MP = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from reanalysis import fixed_time
-from reanalysis.binomial import normal_p_value
 from reanalysis.errors import MethodError
 from reanalysis.methods.fixed_time import estimate, figure_data
-from reanalysis.risk_sets import FollowUp
 from reanalysis.sample import Sample
+from reanalysis.survival import fixed_time
+from reanalysis.survival.risk_sets import FollowUp
+from reanalysis.tables.binomial import normal_p_value
 
 MP = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
 MP_EVENT = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]

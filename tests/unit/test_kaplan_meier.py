@@ -24,8 +24,8 @@ from reanalysis.methods.kaplan_meier import (
     restricted_mean,
     ticks,
 )
-from reanalysis.risk_sets import FollowUp, unite
 from reanalysis.sample import Sample
+from reanalysis.survival.risk_sets import FollowUp, unite
 
 # Freireich 1963, remission in weeks: 6-mercaptopurine and placebo.
 MP = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]

@@ -18,10 +18,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from reanalysis.errors import MethodError
 from reanalysis.methods.log_rank import estimate, figure_data
-from reanalysis.risk_sets import FollowUp
 from reanalysis.sample import Sample
-from reanalysis.score_permutation import count_tails
-from reanalysis.weighted_log_rank import chi_square, log_rank, trend
+from reanalysis.survival.risk_sets import FollowUp
+from reanalysis.survival.score_permutation import count_tails
+from reanalysis.survival.weighted_log_rank import chi_square, log_rank, trend
 
 # Freireich 1963, remission in weeks: 6-mercaptopurine (0) and placebo (1).
 MP = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]

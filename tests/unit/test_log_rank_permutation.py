@@ -18,17 +18,25 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
-from reanalysis.assignments import assignments, every_assignment, random_assignments
-from reanalysis.censoring import censoring_differs, reversed_rows
 from reanalysis.errors import MethodError
-from reanalysis.log_rank_arrays import log_rank_arrays
-from reanalysis.max_combo import MEMBERS, largest_normal_tail, max_combo
 from reanalysis.methods.log_rank import estimate
-from reanalysis.permuted_log_rank import design, group_tails, standardised_tails
-from reanalysis.risk_sets import FollowUp
 from reanalysis.sample import Sample
-from reanalysis.score_permutation import Tails, count_tails, draw_tails
-from reanalysis.weighted_log_rank import chi_square, log_rank, whole_scores
+from reanalysis.survival.assignments import (
+    assignments,
+    every_assignment,
+    random_assignments,
+)
+from reanalysis.survival.censoring import censoring_differs, reversed_rows
+from reanalysis.survival.log_rank_arrays import log_rank_arrays
+from reanalysis.survival.max_combo import MEMBERS, largest_normal_tail, max_combo
+from reanalysis.survival.permuted_log_rank import (
+    design,
+    group_tails,
+    standardised_tails,
+)
+from reanalysis.survival.risk_sets import FollowUp
+from reanalysis.survival.score_permutation import Tails, count_tails, draw_tails
+from reanalysis.survival.weighted_log_rank import chi_square, log_rank, whole_scores
 
 # survival::aml: maintained (0) and not (1).
 AML_TIME = [9, 13, 13, 18, 23, 28, 31, 34, 45, 48, 161]

@@ -20,23 +20,28 @@ from scipy import stats
 
 from reanalysis.analyses import run_method
 from reanalysis.config import method_settings
-from reanalysis.courses import AFTER, BEFORE, courses
 from reanalysis.errors import MethodError
 from reanalysis.figures import courses as drawing
 from reanalysis.figures.sheet import Sheet
 from reanalysis.figures.style import Look
-from reanalysis.gee import VARIANCES, fit_gee
-from reanalysis.methods.longitudinal import estimate, figure_data, model_rows
-from reanalysis.mixed_models import Blocks, fit_mixed, kenward_roger, satterthwaite
-from reanalysis.patient_slopes import (
+from reanalysis.measurements.courses import AFTER, BEFORE, courses
+from reanalysis.measurements.gee import VARIANCES, fit_gee
+from reanalysis.measurements.mixed_models import (
+    Blocks,
+    fit_mixed,
+    kenward_roger,
+    satterthwaite,
+)
+from reanalysis.measurements.patient_slopes import (
     inversions_law,
     ols_slope,
     ratio_of_means,
     theil_sen_slope,
 )
+from reanalysis.methods.longitudinal import estimate, figure_data, model_rows
 from reanalysis.plan import METHODS
 from reanalysis.sample import Sample
-from reanalysis.study import load
+from reanalysis.studies.study import load
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -13,27 +13,27 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies
 
-from reanalysis import matched_outcomes as outcomes
 from reanalysis.analyses import run_method
-from reanalysis.balance import standardized_difference, variance_ratio
 from reanalysis.config import method_settings
 from reanalysis.errors import MethodError
-from reanalysis.matched_sets import nearest, optimal
-from reanalysis.methods import matching
-from reanalysis.propensity import (
+from reanalysis.matching import matched_outcomes as outcomes
+from reanalysis.matching.balance import standardized_difference, variance_ratio
+from reanalysis.matching.matched_sets import nearest, optimal
+from reanalysis.matching.propensity import (
     firth,
     logit_sd,
     mahalanobis,
     propensity_score,
 )
-from reanalysis.propensity_weights import (
+from reanalysis.matching.propensity_weights import (
     effective_size,
     weighted_difference,
     weights,
 )
+from reanalysis.matching.set_effects import matched_effects
+from reanalysis.methods import matching
 from reanalysis.sample import Sample
-from reanalysis.set_effects import matched_effects
-from reanalysis.study import load
+from reanalysis.studies.study import load
 from reanalysis.verdicts import _matching
 
 ROOT = Path(__file__).parents[2]

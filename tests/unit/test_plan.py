@@ -76,7 +76,9 @@ def test_whatever_stands_there_is_no_error(tmp_path, text):
 
 
 def test_import_closure_names_what_a_module_needs():
-    found = {Path(f).name for f in import_closure(str(SCRIPTS), "reanalysis.study")}
+    found = {
+        Path(f).name for f in import_closure(str(SCRIPTS), "reanalysis.studies.study")
+    }
     assert {"study.py", "dataset.py", "selection.py", "errors.py"} <= found
     assert not {"cox.py", "report.py", "verdicts.py"} & found
 

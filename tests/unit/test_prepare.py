@@ -6,7 +6,7 @@ import pytest
 import small_studies
 
 from reanalysis.errors import InputError
-from reanalysis.study import load
+from reanalysis.studies.study import load
 
 
 def analysis(tmp_path, text, **files):

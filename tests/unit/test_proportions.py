@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies
 
-from reanalysis.binomial import (
+from reanalysis.errors import MethodError
+from reanalysis.methods import proportions
+from reanalysis.roots import increasing_root
+from reanalysis.sample import Sample
+from reanalysis.tables.binomial import (
     PROPORTION_INTERVALS,
     agresti_coull,
     binomial_probabilities,
@@ -25,10 +29,6 @@ from reanalysis.binomial import (
     wilson,
     wilson_corrected,
 )
-from reanalysis.errors import MethodError
-from reanalysis.methods import proportions
-from reanalysis.roots import increasing_root
-from reanalysis.sample import Sample
 
 SETTINGS = {"interval": "clopper-pearson", "conf_level": 0.95, "seed": 1}
 

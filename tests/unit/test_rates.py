@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies
 
-from reanalysis import poisson_rates
+from reanalysis.events import poisson_rates
 from reanalysis.methods import rates
 from reanalysis.sample import Sample
 

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies
 
-from reanalysis import mean_cumulative as mcf
 from reanalysis.errors import MethodError
-from reanalysis.mean_cumulative import mean_cumulative
+from reanalysis.events import mean_cumulative as mcf
+from reanalysis.events.mean_cumulative import mean_cumulative
+from reanalysis.events.recurrent_models import fit_recurrent, spells
 from reanalysis.methods import recurrent_events
-from reanalysis.recurrent_models import fit_recurrent, spells
 from reanalysis.results import Estimate
-from reanalysis.risk_sets import FollowUp
 from reanalysis.sample import Sample
+from reanalysis.survival.risk_sets import FollowUp
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reanalysis.errors import MethodError
+from reanalysis.measurements.relative_effect import brunner_munzel, permutation_p
 from reanalysis.methods import wilcoxon
-from reanalysis.relative_effect import brunner_munzel, permutation_p
 from reanalysis.sample import Sample
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from reanalysis.config import method_settings
-from reanalysis.report import UNTESTED, VERDICTS
+from reanalysis.reporting.report import UNTESTED, VERDICTS
 from reanalysis.rows import read_rows
 from reanalysis.steps import check, collect, compare, consistency, estimate, report
 from reanalysis.verdicts import ORDER

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from reanalysis import restricted_means
 from reanalysis.errors import MethodError
 from reanalysis.methods.restricted_mean import estimate, figure_data
-from reanalysis.risk_sets import FollowUp
 from reanalysis.sample import Sample
-from reanalysis.survival_curve import product_limit, restricted_mean
+from reanalysis.survival import restricted_means
+from reanalysis.survival.risk_sets import FollowUp
+from reanalysis.survival.survival_curve import product_limit, restricted_mean
 
 MP = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
 MP_EVENT = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]

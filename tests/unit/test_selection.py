@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reanalysis.errors import InputError
-from reanalysis.selection import rows_where
+from reanalysis.studies.selection import rows_where
 
 TABLE = {
     "id": ["a", "a", "b", "c"],

@@ -15,13 +15,13 @@ import pytest
 import yaml
 
 from reanalysis.analyses import run_method
-from reanalysis.claims import CLAIM_COLUMNS
 from reanalysis.config import method_settings
 from reanalysis.consistency import family
 from reanalysis.plan import METHODS
 from reanalysis.results import COLUMNS
 from reanalysis.rows import read_estimates, write_rows
-from reanalysis.study import load
+from reanalysis.studies.claims import CLAIM_COLUMNS
+from reanalysis.studies.study import load
 from reanalysis.verdicts import ORDER, judge
 
 ROOT = Path(__file__).parents[2]

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
 
-from reanalysis import stratified_tables, two_by_two
 from reanalysis.errors import MethodError
 from reanalysis.methods import tables
 from reanalysis.sample import Sample
+from reanalysis.tables import stratified_tables, two_by_two
 
 INF = math.inf
 SETTINGS = {

@@ -7,7 +7,7 @@ import small_studies
 
 from reanalysis.errors import InputError
 from reanalysis.plan import analyses_of
-from reanalysis.study import load
+from reanalysis.studies.study import load
 
 
 def test_the_good_study_is_read(tmp_path):

@@ -12,13 +12,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from reanalysis.errors import MethodError
-from reanalysis.risk_sets import FollowUp
-from reanalysis.survival_bands import (
+from reanalysis.survival.risk_sets import FollowUp
+from reanalysis.survival.survival_bands import (
     confidence_band,
     equal_precision_critical,
     hall_wellner_critical,
 )
-from reanalysis.survival_curve import product_limit
+from reanalysis.survival.survival_curve import product_limit
 
 MP = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
 MP_EVENT = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]

@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from reanalysis.binomial import clopper_pearson, mid_p_interval
-from reanalysis.risk_sets import FollowUp
-from reanalysis.survival_curve import median, product_limit
-from reanalysis.survival_limits import (
+from reanalysis.survival.risk_sets import FollowUp
+from reanalysis.survival.survival_curve import median, product_limit
+from reanalysis.survival.survival_limits import (
     beta_product,
     beta_products,
     beta_quantile,
     bootstrap_curves,
 )
+from reanalysis.tables.binomial import clopper_pearson, mid_p_interval
 
 MP = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
 MP_EVENT = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies
 
-from reanalysis import contingency, paired_binary, two_by_two
 from reanalysis.errors import MethodError
 from reanalysis.methods import tables
 from reanalysis.sample import Sample
+from reanalysis.tables import contingency, paired_binary, two_by_two
 
 INF = math.inf
 SETTINGS = {

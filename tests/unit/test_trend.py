@@ -13,7 +13,7 @@ import yaml
 from reanalysis.errors import MethodError
 from reanalysis.methods import tables
 from reanalysis.sample import Sample
-from reanalysis.trend import cochran_armitage, exact_trend
+from reanalysis.tables.trend import cochran_armitage, exact_trend
 
 ROOT = Path(__file__).parents[2]
 

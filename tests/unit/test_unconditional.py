@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from reanalysis.errors import MethodError
-from reanalysis.two_by_two import fisher, score_difference_interval
-from reanalysis.unconditional import barnard, boschloo, exact_difference_interval
+from reanalysis.tables.two_by_two import fisher, score_difference_interval
+from reanalysis.tables.unconditional import barnard, boschloo, exact_difference_interval
 
 GRID = [Fraction(i, 400) for i in range(401)]
 

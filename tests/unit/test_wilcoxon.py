@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reanalysis.errors import MethodError
-from reanalysis.location import (
+from reanalysis.measurements.location import (
     adjusted_p_values,
     decimal,
     hodges_lehmann,
@@ -23,8 +23,12 @@ from reanalysis.location import (
     signed_rank_test,
     walsh_averages,
 )
+from reanalysis.measurements.rank_laws import (
+    doubled_midranks,
+    rank_sum_law,
+    signed_rank_law,
+)
 from reanalysis.methods.wilcoxon import estimate, figure_data
-from reanalysis.rank_laws import doubled_midranks, rank_sum_law, signed_rank_law
 from reanalysis.sample import Sample
 
 SETTINGS = {

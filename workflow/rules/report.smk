@@ -45,7 +45,7 @@ rule write_report:
         tables=[f"{RUN}/{table}.csv" for table in TABLES],
         figures=[name for study in STUDIES for name in figure_files(study)],
         scoreboard=OVERVIEW,
-        template="workflow/scripts/reanalysis/report.html.jinja",
+        template="workflow/scripts/reanalysis/reporting/report.html.jinja",
     output:
         report(
             f"{RUN}/report/index.html",

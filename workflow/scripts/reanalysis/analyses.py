@@ -14,7 +14,7 @@ from importlib import import_module
 
 import pandas as pd
 
-from reanalysis.convention_text import setting_named
+from reanalysis.reporting.convention_text import setting_named
 from reanalysis.results import Estimate
 from reanalysis.sample import Sample
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from reanalysis.errors import InputError
-from reanalysis.study_yaml import read_yaml
+from reanalysis.studies.study_yaml import read_yaml
 
 _NOT_IN_NAME = re.compile("[^A-Za-z0-9_-]+")
 _ANALYSIS = re.compile("[a-z][a-z0-9_]*")

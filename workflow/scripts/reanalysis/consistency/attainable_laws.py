@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, comb, gammaln, ndtr, xlogy
 
-from reanalysis.binomial import TIE
+from reanalysis.tables.binomial import TIE
 
 Floats = NDArray[np.float64]
 
@@ -430,7 +430,7 @@ def unpaired_example(n: int, low: float, high: float) -> tuple[int, float] | Non
     the two. Returns the smallest such j with its p-value; other patterns may need
     fewer, so it is an example and not a bound. None if there is none below n.
     """
-    from reanalysis.rank_laws import doubled_midranks, rank_sum_law
+    from reanalysis.measurements.rank_laws import doubled_midranks, rank_sum_law
 
     if 2 * n > 24:  # kept to fractions of a second
         return None

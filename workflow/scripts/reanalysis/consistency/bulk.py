@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from reanalysis.claims import CLAIM_COLUMNS
-from reanalysis.csv_table import read, short_name
 from reanalysis.errors import InputError
 from reanalysis.rounding import Printed, interval
+from reanalysis.studies.claims import CLAIM_COLUMNS
+from reanalysis.studies.csv_table import read, short_name
 
 EFFECTS = {
     "hr": "hazard_ratio",

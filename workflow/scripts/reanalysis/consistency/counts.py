@@ -14,7 +14,6 @@ from dataclasses import replace
 from itertools import product
 
 from reanalysis import words
-from reanalysis.binomial import PROPORTION_INTERVALS, clopper_pearson
 from reanalysis.consistency.check import Check
 from reanalysis.consistency.reading import (
     PERCENT,
@@ -32,6 +31,7 @@ from reanalysis.consistency.reading import (
 from reanalysis.errors import MethodError
 from reanalysis.methods.arithmetic import OPERATIONS, derive
 from reanalysis.rounding import COUNTS
+from reanalysis.tables.binomial import PROPORTION_INTERVALS, clopper_pearson
 
 _EPS = 1e-9
 #: Denominators beyond this are not searched when none is printed.
@@ -622,7 +622,7 @@ def _conditional_odds_ratio(report: Report, claim: Mapping) -> float:
 
     ``fisher.test`` gives the conditional estimate, not the ratio of the odds.
     """
-    from reanalysis.two_by_two import conditional_odds_ratio
+    from reanalysis.tables.two_by_two import conditional_odds_ratio
 
     table: list[int] = []
     for who in ("group", "reference"):

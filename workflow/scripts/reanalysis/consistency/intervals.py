@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from reanalysis.binomial import normal_p_value, normal_quantile
 from reanalysis.consistency import likelihood_bounds
 from reanalysis.consistency.check import Check
 from reanalysis.consistency.reading import (
@@ -21,6 +20,7 @@ from reanalysis.consistency.reading import (
     says_one_sided,
     whole,
 )
+from reanalysis.tables.binomial import normal_p_value, normal_quantile
 from reanalysis.words import RATIOS
 
 #: Effects whose interval is symmetric by the normal approximation.

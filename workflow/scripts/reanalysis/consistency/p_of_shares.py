@@ -160,7 +160,7 @@ def _is_paired(report: Report, claim: Mapping) -> bool:
 def _mcnemar(
     printed: Item, pairs: Sequence[tuple[int, int]], sides: Sequence[str]
 ) -> list[str]:
-    from reanalysis.paired_binary import mcnemar, mcnemar_exact
+    from reanalysis.tables.paired_binary import mcnemar, mcnemar_exact
 
     tests = (
         mcnemar_exact,
@@ -197,7 +197,7 @@ def _tables_of(
 
 
 def _tests() -> Mapping:
-    from reanalysis.two_by_two import TESTS
+    from reanalysis.tables.two_by_two import TESTS
 
     return TESTS
 
@@ -221,7 +221,7 @@ def _tests_that_fit(
 
 
 def _p_texts(printed: Item, table: tuple[int, int, int, int]) -> list[str]:
-    from reanalysis.two_by_two import TESTS
+    from reanalysis.tables.two_by_two import TESTS
 
     shown = []
     for key in ("fisher", "chi-square", "chi-square-yates"):

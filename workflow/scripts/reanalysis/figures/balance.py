@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reanalysis.balance import IMBALANCE
 from reanalysis.figures.scales import linear_ticks, tick_labels
 from reanalysis.figures.sheet import MARGIN, Sheet, watermark
 from reanalysis.figures.style import GREY, PALE
+from reanalysis.matching.balance import IMBALANCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

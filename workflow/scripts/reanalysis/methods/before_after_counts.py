@@ -3,10 +3,10 @@
 The rate ratio after against before is estimated given each patient's total. Where
 patients could enter only with so many events before (``selected_at_least``), part of
 the fall is regression to the mean: rows with the patients' counts give the ratio freed
-of it (:mod:`reanalysis.paired_counts`) and the fall that selection alone explains,
-shape-free and over a range of shapes of the patients' rates
-(:mod:`reanalysis.selection_effect`). Printed means give the latter alone
-(:mod:`reanalysis.printed_counts`).
+of it (:mod:`reanalysis.events.paired_counts`) and the fall that selection alone
+explains, shape-free and over a range of shapes of the patients' rates
+(:mod:`reanalysis.events.selection_effect`). Printed means give the latter alone
+(:mod:`reanalysis.events.printed_counts`).
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri, ndtri
 
-from reanalysis.binomial import normal_p_value
-from reanalysis.count_models import negative_binomial_ratio
 from reanalysis.errors import MethodError
-from reanalysis.methods.proportions import (
-    fields_of_test,
-    group_masks,
-    whole_numbers,
-)
-from reanalysis.paired_counts import INTERVALS, TESTS, conditional_law, fieller
-from reanalysis.printed_counts import (
+from reanalysis.events.count_models import negative_binomial_ratio
+from reanalysis.events.paired_counts import INTERVALS, TESTS, conditional_law, fieller
+from reanalysis.events.printed_counts import (
     criterion,
     points,
     printed_curves,
     printed_rows,
     shape_grid,
 )
+from reanalysis.events.selection_effect import hauer, shape_profile
+from reanalysis.methods.proportions import (
+    fields_of_test,
+    group_masks,
+    whole_numbers,
+)
 from reanalysis.results import NAN, Estimate
 from reanalysis.sample import Sample
-from reanalysis.selection_effect import hauer, shape_profile
+from reanalysis.tables.binomial import normal_p_value
 
 INF = math.inf
 GIVEN = "given the entry criterion"

@@ -15,15 +15,15 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from reanalysis.competing_models import model_rows
-from reanalysis.competing_patients import curve_of, read
 from reanalysis.errors import MethodError
-from reanalysis.incidence_rows import rows_of_group
-from reanalysis.incidence_tests import comparisons
 from reanalysis.methods.kaplan_meier import ticks
 from reanalysis.results import Estimate
-from reanalysis.risk_sets import Floats, Ints
 from reanalysis.sample import Sample
+from reanalysis.survival.competing_models import model_rows
+from reanalysis.survival.competing_patients import curve_of, read
+from reanalysis.survival.incidence_rows import rows_of_group
+from reanalysis.survival.incidence_tests import comparisons
+from reanalysis.survival.risk_sets import Floats, Ints
 
 
 def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:

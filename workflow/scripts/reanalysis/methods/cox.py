@@ -19,19 +19,23 @@ from dataclasses import replace
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
-from reanalysis.cox_model import Column, Model, design, fit_model
-from reanalysis.cox_tables import likelihood_tables, residual_tables
 from reanalysis.errors import MethodError
-from reanalysis.hazard_ratios import (
+from reanalysis.results import NAN, Estimate
+from reanalysis.sample import Sample
+from reanalysis.survival.cox_model import Column, Model, design, fit_model
+from reanalysis.survival.cox_tables import likelihood_tables, residual_tables
+from reanalysis.survival.hazard_ratios import (
     ChiSquare,
     likelihood_ratio_and_score_tests,
     profile_limits,
     wald_test,
 )
-from reanalysis.matched_pairs import FirstFailures, first_failures, paired_hazard_ratio
-from reanalysis.proportional_hazards import score_tests
-from reanalysis.results import NAN, Estimate
-from reanalysis.sample import Sample
+from reanalysis.survival.matched_pairs import (
+    FirstFailures,
+    first_failures,
+    paired_hazard_ratio,
+)
+from reanalysis.survival.proportional_hazards import score_tests
 
 #: Columns that have a panel of their own in a figure.
 MOST_COLUMNS = 4

@@ -14,17 +14,20 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from reanalysis import smallest_p_values as smallest
-from reanalysis.binomial import binomial_test, normal_quantile
-from reanalysis.dose_escalation import (
+from reanalysis.errors import MethodError
+from reanalysis.measurements.rank_laws import EXACT_LIMIT
+from reanalysis.results import Estimate
+from reanalysis.sample import Sample
+from reanalysis.tables.binomial import binomial_test, normal_quantile
+from reanalysis.trial_size import smallest_p_values as smallest
+from reanalysis.trial_size.dose_escalation import (
     Rule,
     any_event,
     escalates,
     paths,
     upper_limit_without_events,
 )
-from reanalysis.errors import MethodError
-from reanalysis.power import (
+from reanalysis.trial_size.power import (
     binomial_power,
     detectable,
     detectable_hazard_ratio,
@@ -37,9 +40,6 @@ from reanalysis.power import (
     signed_rank_power,
     t_power,
 )
-from reanalysis.rank_laws import EXACT_LIMIT
-from reanalysis.results import Estimate
-from reanalysis.sample import Sample
 
 #: Largest effect in standard deviations, and points of a power curve.
 LARGEST = 10.0

@@ -8,14 +8,14 @@ from functools import partial
 
 import pandas as pd
 
-from reanalysis import fixed_time
-from reanalysis.binomial import normal_p_value
 from reanalysis.errors import MethodError
-from reanalysis.fixed_time import Comparison, Point
 from reanalysis.results import NAN, Estimate
-from reanalysis.risk_sets import FollowUp, follow_up, group_codes
 from reanalysis.sample import Sample
-from reanalysis.survival_curve import product_limit
+from reanalysis.survival import fixed_time
+from reanalysis.survival.fixed_time import Comparison, Point
+from reanalysis.survival.risk_sets import FollowUp, follow_up, group_codes
+from reanalysis.survival.survival_curve import product_limit
+from reanalysis.tables.binomial import normal_p_value
 
 _MELDED = "melded beta product"
 

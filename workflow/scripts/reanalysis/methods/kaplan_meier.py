@@ -10,13 +10,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from reanalysis import restricted_means
 from reanalysis.errors import MethodError
 from reanalysis.results import NAN, Estimate, joined
-from reanalysis.risk_sets import Floats, FollowUp, Ints, follow_up, group_codes
 from reanalysis.sample import Sample
-from reanalysis.survival_bands import Band, confidence_band
-from reanalysis.survival_curve import (
+from reanalysis.survival import restricted_means
+from reanalysis.survival.risk_sets import Floats, FollowUp, Ints, follow_up, group_codes
+from reanalysis.survival.survival_bands import Band, confidence_band
+from reanalysis.survival.survival_curve import (
     BETA_PRODUCT,
     Curve,
     RestrictedMean,

@@ -1,6 +1,6 @@
 """Log-rank tests, weighted ones and MaxCombo: asymptotic and by permutation.
 
-The estimators are in :mod:`reanalysis.weighted_log_rank`, ``max_combo``,
+The estimators are in :mod:`reanalysis.survival.weighted_log_rank`, ``max_combo``,
 ``score_permutation`` and ``permuted_log_rank``.
 """
 
@@ -14,16 +14,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reanalysis.assignments import assignments, every_assignment, random_assignments
-from reanalysis.censoring import censoring_differs
 from reanalysis.errors import MethodError
-from reanalysis.max_combo import MEMBERS, max_combo
-from reanalysis.permuted_log_rank import design, group_tails, standardised_tails
 from reanalysis.results import Estimate
-from reanalysis.risk_sets import FollowUp, Ints, follow_up, group_codes
 from reanalysis.sample import Sample
-from reanalysis.score_permutation import BESIDE, Mask, Tails, count_tails, draw_tails
-from reanalysis.weighted_log_rank import (
+from reanalysis.survival.assignments import (
+    assignments,
+    every_assignment,
+    random_assignments,
+)
+from reanalysis.survival.censoring import censoring_differs
+from reanalysis.survival.max_combo import MEMBERS, max_combo
+from reanalysis.survival.permuted_log_rank import (
+    design,
+    group_tails,
+    standardised_tails,
+)
+from reanalysis.survival.risk_sets import FollowUp, Ints, follow_up, group_codes
+from reanalysis.survival.score_permutation import (
+    BESIDE,
+    Mask,
+    Tails,
+    count_tails,
+    draw_tails,
+)
+from reanalysis.survival.weighted_log_rank import (
     ONE_EVENT,
     LogRank,
     chi_square,

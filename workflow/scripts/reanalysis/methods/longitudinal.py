@@ -20,25 +20,25 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from reanalysis.courses import AFTER, BEFORE, Courses, courses
 from reanalysis.errors import MethodError
-from reanalysis.gee import VARIANCES, fit_gee
-from reanalysis.means import moments
-from reanalysis.mixed_models import (
+from reanalysis.measurements.courses import AFTER, BEFORE, Courses, courses
+from reanalysis.measurements.gee import VARIANCES, fit_gee
+from reanalysis.measurements.means import moments
+from reanalysis.measurements.mixed_models import (
     Blocks,
     MixedFit,
     fit_mixed,
     kenward_roger,
     satterthwaite,
 )
-from reanalysis.patient_slopes import (
+from reanalysis.measurements.patient_slopes import (
     Slope,
     ols_slope,
     slope_noise,
     theil_sen_slope,
 )
-from reanalysis.per_patient_tests import against_zero, between, joined
-from reanalysis.percent_changes import percent_rows
+from reanalysis.measurements.per_patient_tests import against_zero, between, joined
+from reanalysis.measurements.percent_changes import percent_rows
 from reanalysis.results import NAN, Estimate
 from reanalysis.sample import Sample
 

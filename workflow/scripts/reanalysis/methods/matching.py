@@ -16,21 +16,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from reanalysis.balance import standardized_difference, variance_ratio
 from reanalysis.errors import MethodError
-from reanalysis.matched_sets import Matchings, Sets, nearest, optimal
-from reanalysis.methods.cox import Column, design
-from reanalysis.propensity import (
+from reanalysis.matching.balance import standardized_difference, variance_ratio
+from reanalysis.matching.matched_sets import Matchings, Sets, nearest, optimal
+from reanalysis.matching.propensity import (
     Propensity,
     logit_sd,
     mahalanobis,
     propensity_score,
 )
-from reanalysis.propensity_weights import ESTIMANDS, effective_size, weights
+from reanalysis.matching.propensity_weights import ESTIMANDS, effective_size, weights
+from reanalysis.matching.set_effects import main_statistic, matched_effects
+from reanalysis.matching.weighted_effects import unadjusted_effects, weighted_effects
+from reanalysis.methods.cox import Column, design
 from reanalysis.results import Estimate
 from reanalysis.sample import Sample
-from reanalysis.set_effects import main_statistic, matched_effects
-from reanalysis.weighted_effects import unadjusted_effects, weighted_effects
 
 BEFORE, AFTER, SETS = "before matching", "after matching", "matched sets"
 

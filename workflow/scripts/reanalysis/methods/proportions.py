@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reanalysis.binomial import PROPORTION_INTERVALS, HypothesisTest, binomial_test
 from reanalysis.errors import MethodError
 from reanalysis.results import Estimate
 from reanalysis.sample import Sample
+from reanalysis.tables.binomial import (
+    PROPORTION_INTERVALS,
+    HypothesisTest,
+    binomial_test,
+)
 
 #: Said of a Wald interval where every patient had the same outcome.
 NO_WIDTH = "The interval has no width because the data show no variation."

@@ -16,17 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reanalysis.binomial import (
-    HypothesisTest,
-)
 from reanalysis.errors import MethodError
-from reanalysis.methods.proportions import (
-    NO_WIDTH,
-    fields_of_test,
-    group_masks,
-    whole_numbers,
-)
-from reanalysis.poisson_rates import (
+from reanalysis.events.poisson_rates import (
     INF,
     RATE_INTERVALS,
     RATE_TESTS,
@@ -34,8 +25,17 @@ from reanalysis.poisson_rates import (
     rate_ratio_interval,
     rate_test,
 )
+from reanalysis.methods.proportions import (
+    NO_WIDTH,
+    fields_of_test,
+    group_masks,
+    whole_numbers,
+)
 from reanalysis.results import NAN, Estimate
 from reanalysis.sample import Sample
+from reanalysis.tables.binomial import (
+    HypothesisTest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +380,7 @@ def _over_patients(
     The model or the pairs asked for take the place of the ratio of totals; the exact
     permutation of the patients stands below.
     """
-    from reanalysis.rate_comparisons import (
+    from reanalysis.events.rate_comparisons import (
         model_rows,
         pair_rows,
         patient_counts,

@@ -3,7 +3,7 @@
 Rows are intervals ``(start, stop]`` of patients (``id``), each ending in an event or
 not. Every group gives its mean number of events per patient up to the times asked
 for and to its last follow-up; groups are compared by one of the models of
-:mod:`reanalysis.recurrent_models` and by the exact permutation of patients.
+:mod:`reanalysis.events.recurrent_models` and by the exact permutation of patients.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from reanalysis import mean_cumulative as mcf
-from reanalysis.binomial import normal_p_value
 from reanalysis.errors import MethodError
-from reanalysis.mean_cumulative import MeanCumulative, mean_cumulative
-from reanalysis.methods.kaplan_meier import ticks
-from reanalysis.recurrent_models import (
+from reanalysis.events import mean_cumulative as mcf
+from reanalysis.events.mean_cumulative import MeanCumulative, mean_cumulative
+from reanalysis.events.recurrent_models import (
     MODELS,
     RecurrentFit,
     Spells,
     fit_recurrent,
     spells,
 )
+from reanalysis.methods.kaplan_meier import ticks
 from reanalysis.results import NAN, Estimate
-from reanalysis.risk_sets import FollowUp, follow_up, group_codes
 from reanalysis.sample import Sample
-from reanalysis.score_permutation import BESIDE, count_tails
-from reanalysis.weighted_log_rank import log_rank
+from reanalysis.survival.risk_sets import FollowUp, follow_up, group_codes
+from reanalysis.survival.score_permutation import BESIDE, count_tails
+from reanalysis.survival.weighted_log_rank import log_rank
+from reanalysis.tables.binomial import normal_p_value
 
 
 def estimate(sample: Sample, settings: Mapping[str, object]) -> list[Estimate]:

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import chdtrc, chdtri, expit, fdtrc, ndtr, ndtri, stdtr, stdtrit
 
 from reanalysis.errors import MethodError
-from reanalysis.regression_models import (
+from reanalysis.measurements.regression_models import (
     LogisticFit,
     linear,
     logistic,

@@ -10,13 +10,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from reanalysis import restricted_means
 from reanalysis.errors import MethodError
-from reanalysis.restricted_means import Contrast, Permutation
 from reanalysis.results import NAN, Estimate
-from reanalysis.risk_sets import FollowUp, follow_up, group_codes
 from reanalysis.sample import Sample
-from reanalysis.survival_curve import (
+from reanalysis.survival import restricted_means
+from reanalysis.survival.restricted_means import Contrast, Permutation
+from reanalysis.survival.risk_sets import FollowUp, follow_up, group_codes
+from reanalysis.survival.survival_curve import (
     Curve,
     RestrictedMean,
     normal_fields,

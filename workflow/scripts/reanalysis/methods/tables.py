@@ -11,15 +11,6 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from reanalysis import (
-    contingency,
-    paired_binary,
-    stratified_tables,
-    trend,
-    two_by_two,
-    unconditional,
-)
-from reanalysis.binomial import HypothesisTest, Interval
 from reanalysis.errors import MethodError
 from reanalysis.methods.proportions import (
     NO_WIDTH,
@@ -33,6 +24,15 @@ from reanalysis.methods.proportions import (
 )
 from reanalysis.results import NAN, Estimate
 from reanalysis.sample import Sample
+from reanalysis.tables import (
+    contingency,
+    paired_binary,
+    stratified_tables,
+    trend,
+    two_by_two,
+    unconditional,
+)
+from reanalysis.tables.binomial import HypothesisTest, Interval
 
 #: Setting -> test of paired outcomes, given the numbers gained and lost.
 PAIRED_TESTS: dict[str, Callable[[int, int, str], HypothesisTest]] = {

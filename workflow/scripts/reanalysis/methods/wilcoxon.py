@@ -18,7 +18,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from reanalysis.location import (
+from reanalysis.measurements.location import (
     Floats,
     Interval,
     RankTest,
@@ -31,10 +31,8 @@ from reanalysis.location import (
     sign_test,
     signed_rank_test,
 )
-from reanalysis.relative_effect import brunner_munzel, permutation_p
-from reanalysis.results import NAN, Estimate, joined
-from reanalysis.sample import Sample
-from reanalysis.t_test_rows import (
+from reanalysis.measurements.relative_effect import brunner_munzel, permutation_p
+from reanalysis.measurements.t_test_rows import (
     ONE_GROUP,
     Rows,
     Settings,
@@ -46,6 +44,8 @@ from reanalysis.t_test_rows import (
     t_name,
     two_sample_t_rows,
 )
+from reanalysis.results import NAN, Estimate, joined
+from reanalysis.sample import Sample
 
 #: Largest sample whose assignments are listed or drawn.
 MOST_PERMUTED = 50

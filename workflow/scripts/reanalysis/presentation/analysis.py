@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reanalysis.analyses import PRIMARY
 from reanalysis.formatting import capitalised
 from reanalysis.presentation.wording import against, tested
-from reanalysis.printed import PrintedNumber, label_of, place_of
+from reanalysis.reporting.printed import PrintedNumber, label_of, place_of
 
 Rows = Sequence[Mapping]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reanalysis.analyses import HEADLINE
-from reanalysis.forest_rows import estimate_text, name_of
 from reanalysis.presentation.analysis import Analysis, Panel
+from reanalysis.reporting.forest_rows import estimate_text, name_of
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reanalysis.forest_rows import estimate_text, name_of
 from reanalysis.presentation.analysis import Analysis, Panel
 from reanalysis.presentation.wording import (
     against,
     p_said,
 )
+from reanalysis.reporting.forest_rows import estimate_text, name_of
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

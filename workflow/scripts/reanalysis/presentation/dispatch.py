@@ -12,9 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from reanalysis import captions
 from reanalysis.analyses import PRIMARY
-from reanalysis.forest_rows import name_of
 from reanalysis.formatting import capitalised
 from reanalysis.presentation import (
     balance,
@@ -33,7 +31,9 @@ from reanalysis.presentation import (
 )
 from reanalysis.presentation.analysis import Analysis, Panel, Rows
 from reanalysis.presentation.files import write_figure
-from reanalysis.printed import printed_numbers
+from reanalysis.reporting import captions
+from reanalysis.reporting.forest_rows import name_of
+from reanalysis.reporting.printed import printed_numbers
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reanalysis import display_tables
 from reanalysis.job import whole_file, write_text
+from reanalysis.reporting import display_tables
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

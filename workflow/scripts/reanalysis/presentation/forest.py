@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reanalysis import forest_rows
 from reanalysis.presentation.analysis import Analysis
+from reanalysis.reporting import forest_rows
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

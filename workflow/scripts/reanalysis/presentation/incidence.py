@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reanalysis.forest_rows import estimate_text
 from reanalysis.presentation.analysis import Analysis, Panel, Rows
 from reanalysis.presentation.wording import (
     is_number,
     tested,
 )
+from reanalysis.reporting.forest_rows import estimate_text
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

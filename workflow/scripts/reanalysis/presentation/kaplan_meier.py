@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reanalysis.analyses import PRIMARY
-from reanalysis.forest_rows import short_time
 from reanalysis.presentation.analysis import Analysis, Panel, Rows
 from reanalysis.presentation.wording import (
     is_number,
     tested,
 )
-from reanalysis.printed import PrintedNumber, printed_said
+from reanalysis.reporting.forest_rows import short_time
+from reanalysis.reporting.printed import PrintedNumber, printed_said
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

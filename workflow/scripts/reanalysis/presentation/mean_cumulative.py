@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from reanalysis.forest_rows import name_of
 from reanalysis.formatting import journal_interval, journal_number
 from reanalysis.presentation.analysis import Analysis, Panel, Rows
 from reanalysis.presentation.wording import (
     against,
     tested,
 )
-from reanalysis.printed import label_of
+from reanalysis.reporting.forest_rows import name_of
+from reanalysis.reporting.printed import label_of
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

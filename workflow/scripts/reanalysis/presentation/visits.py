@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reanalysis.presentation.analysis import Analysis, Panel
-from reanalysis.printed import label_of
+from reanalysis.reporting.printed import label_of
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from reanalysis.formatting import MISSING, journal_p
-from reanalysis.printed import PrintedNumber, printed_said
+from reanalysis.reporting.printed import PrintedNumber, printed_said
 
 
 def tested(row: Mapping, printed: Sequence[PrintedNumber]) -> str:

@@ -6,7 +6,7 @@ import traceback
 
 from reanalysis.errors import InputError
 from reanalysis.job import write_text
-from reanalysis.study import load
+from reanalysis.studies.study import load
 
 
 def check(folders: list[str], study: str, output: str) -> None:

@@ -4,11 +4,12 @@ import json
 import traceback
 from pathlib import Path
 
-from reanalysis import author_requests, display_tables, sensitivity, verdicts
-from reanalysis.claims import CLAIM_COLUMNS
+from reanalysis import author_requests, sensitivity, verdicts
 from reanalysis.job import write_text
+from reanalysis.reporting import display_tables
 from reanalysis.results import COLUMNS
 from reanalysis.rows import read_estimates, read_rows, write_rows
+from reanalysis.studies.claims import CLAIM_COLUMNS
 
 
 def compare(

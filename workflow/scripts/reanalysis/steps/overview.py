@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from reanalysis import scoreboard
+from reanalysis.reporting import scoreboard
 from reanalysis.rows import read_rows
 
 

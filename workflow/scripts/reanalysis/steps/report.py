@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reanalysis.job import write_text
-from reanalysis.report import page_data, render
+from reanalysis.reporting.report import page_data, render
 
 
 def report(

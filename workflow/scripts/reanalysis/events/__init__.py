@@ -1,0 +1,1 @@
+"""Events that come again: rates, counts before and after, recurrent events."""

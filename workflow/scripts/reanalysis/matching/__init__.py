@@ -1,0 +1,1 @@
+"""Groups that were not randomised: propensity scores, matched sets, weights."""

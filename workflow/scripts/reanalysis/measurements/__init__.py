@@ -1,0 +1,1 @@
+"""Measured values: ranks, means, courses over time, regression."""

@@ -1,0 +1,294 @@
+"""Tables for readers: rounded as journals round, as csv and as small html pages."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from io import StringIO
+
+from reanalysis.analyses import PRIMARY
+from reanalysis.formatting import (
+    beside_printed,
+    journal_number,
+    journal_p,
+    journal_time,
+)
+from reanalysis.job import write_text
+from reanalysis.reporting.convention_text import short_convention
+from reanalysis.reporting.forest_rows import name_of
+from reanalysis.words import choice_named
+
+Table = tuple[Sequence[str], list[list[str]]]
+
+_STYLE = (
+    "body{font:14px/1.4 system-ui,sans-serif;color:#1a1a1a;margin:1.2em}"
+    "table{border-collapse:collapse}"
+    "caption{text-align:left;font-weight:bold;padding-bottom:.6em}"
+    "th,td{text-align:left;vertical-align:top;padding:.25em .7em .25em 0}"
+    "thead th{border-top:1px solid;border-bottom:1px solid}"
+    "tbody tr:last-child td{border-bottom:1px solid}"
+    "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
+)
+
+
+def claims_table(study: Mapping, claims: Sequence[Mapping]) -> Table:
+    """Return printed against recomputed numbers, one row per claim."""
+    header = (
+        "Claim", "Analysis", "Number", "Printed", "Recomputed", "Verdict",
+        "Convention", "Reason", "Place",
+    )  # fmt: skip
+    analyses = study.get("analyses", {})
+    rows = []
+    for claim in claims:
+        analysis = analyses.get(claim["analysis"], {})
+        unit = f" {claim['unit']}" if claim["unit"] and claim["value"] else ""
+        words = claim["printed"].lower().replace("percent", "%")
+        if claim["unit"] and claim["unit"].lower() in words:
+            unit = ""
+        rows.append(
+            [
+                claim["claim_id"],
+                analysis.get("label", claim["analysis"]),
+                _number_named(claim),
+                claim["printed"] + unit,
+                _recomputed(claim),
+                claim["verdict"].replace("_", " "),
+                short_convention(
+                    analysis.get("method", ""), claim["convention"].replace("_", " ")
+                ),
+                claim["reason"],
+                ", ".join(p for p in (claim["source"], claim["locator"]) if p),
+            ]
+        )
+    return header, rows
+
+
+def _number_named(claim: Mapping) -> str:
+    parts = [name_of(claim["statistic"])]
+    if claim["field"] != "estimate":
+        parts.append(claim["field"].replace("_", " "))
+    text = ", ".join(parts)
+    if claim["group"]:
+        text += f"; {claim['group']}"
+        if claim["reference"]:
+            text += f" against {claim['reference']}"
+    if claim["timepoint"]:
+        text += f"; {journal_time(claim['timepoint'])}"
+    if claim["endpoint"]:
+        text += f" ({claim['endpoint']})"
+    return text
+
+
+def _recomputed(claim: Mapping) -> str:
+    if claim["recomputed"] in ("", None):
+        return ""
+    low, high = (float(claim[f"recomputed_{end}"] or "nan") for end in ("low", "high"))
+    if high > low:
+        texts = [beside_printed(x, claim) for x in (low, high)]
+        if texts[0] != texts[1]:
+            return " to ".join(texts)
+    return beside_printed(float(claim["recomputed"]), claim)
+
+
+def results_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
+    """Return the primary estimates."""
+    header = (
+        "Analysis", "Endpoint", "Statistic", "Group", "Time", "Estimate", "Interval",
+        "P", "Test", "n", "Events", "Data", "Note",
+    )  # fmt: skip
+    analyses = study.get("analyses", {})
+    shown = []
+    for row in rows:
+        if row["scenario"] != PRIMARY:
+            continue
+        kind = {"statistic": row["statistic"], "unit": row["unit"]}
+        shown.append(
+            [
+                analyses.get(row["analysis"], {}).get("label", row["analysis"]),
+                row["endpoint"],
+                ", ".join(
+                    part
+                    for part in (name_of(row["statistic"]), row["cause"], row["term"])
+                    if part
+                ),
+                _against(row),
+                f"{journal_time(row['timepoint'])} {row['time_unit']}".strip()
+                if row["timepoint"]
+                else "",
+                _blank(row["estimate"], **kind) + _unit(row),
+                _interval(row, kind),
+                "" if math.isnan(row["p_value"]) else journal_p(row["p_value"]),
+                row["test"],
+                _blank(row["n"], field="n"),
+                _blank(row["events"], field="events"),
+                row["kind"],
+                row["note"],
+            ]
+        )
+    return header, shown
+
+
+def sensitivity_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
+    """Return what each scenario makes of each result."""
+    header = (
+        "Analysis", "Endpoint", "Statistic", "Group", "Time", "Scenario", "Estimate",
+        "Interval", "P", "Printed", "Printed P", "Moves",
+    )  # fmt: skip
+    analyses = study.get("analyses", {})
+    shown = []
+    for row in rows:
+        unit = "proportion" if row["statistic"] in _SHARES else ""
+        kind = {"statistic": row["statistic"], "unit": unit}
+        several = int(row["specifications"] or 1) > 1
+        interval = {"conf_low": row["conf_low"], "conf_high": row["conf_high"]}
+        scenario = choice_named(row["scenario"])
+        shown.append(
+            [
+                analyses.get(row["analysis"], {}).get("label", row["analysis"]),
+                row["endpoint"],
+                name_of(row["statistic"]) + (f", {row['term']}" if row["term"] else ""),
+                _against(row),
+                journal_time(row["timepoint"]),
+                f"{scenario} ({row['specifications']} runs)" if several else scenario,
+                _span(row["estimate_low"], row["estimate_high"], **kind)
+                if several
+                else _text(row["estimate"], **kind),
+                "" if several else _span(*interval.values(), **kind),
+                _span(row["p_low"], row["p_high"], field="p_value")
+                if several
+                else _text(row["p_value"], field="p_value"),
+                row["printed"],
+                row["printed_p_value"],
+                row["moves"],
+            ]
+        )
+    return header, shown
+
+
+#: Statistics of sensitivity.csv, which has no unit column, that are shares.
+_SHARES = frozenset(
+    {
+        "proportion",
+        "risk_difference",
+        "survival_difference",
+        "survival_probability",
+        "cumulative_incidence",
+    }
+)
+
+
+def _against(row: Mapping) -> str:
+    return (
+        f"{row['group']} against {row['reference']}"
+        if row["reference"]
+        else row["group"]
+    )
+
+
+def _unit(row: Mapping) -> str:
+    if math.isnan(row["estimate"]) or row["unit"] in ("", "proportion", "%"):
+        return ""
+    return f" {row['unit']}"
+
+
+def _interval(row: Mapping, kind: Mapping[str, str]) -> str:
+    if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
+        return ""
+    low, high = (journal_number(row[f], **kind) for f in ("conf_low", "conf_high"))
+    return f"{low} to {high}"
+
+
+def _blank(x: float, **kind: str) -> str:
+    return "" if math.isnan(x) else journal_number(x, **kind)
+
+
+def _text(cell: str, **kind: str) -> str:
+    return journal_number(float(cell), **kind) if cell else ""
+
+
+def _span(low: str, high: str, **kind: str) -> str:
+    if not low and not high:
+        return ""
+    texts = [_text(x, **kind) or "\u2013" for x in (low, high)]
+    return texts[0] if texts[0] == texts[1] else " to ".join(texts)
+
+
+def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return the table as csv; no cell can run as a formula in a spreadsheet."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def safe_cell(cell: object) -> str:
+    """Return a cell as text; a spreadsheet takes it for a number or for words only."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, float):
+        return (
+            str(int(cell))
+            if cell.is_integer() and abs(cell) < 1e15
+            else repr(float(cell))
+        )
+    text = str(cell)
+    if text[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        try:
+            float(text)
+        except ValueError:
+            return "'" + text
+    return text
+
+
+def as_html(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return the table as a page of its own, without anything from outside."""
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+    body = "\n".join(
+        "<tr>"
+        + "".join(f"<td{_class(cell)}>{escape(cell)}</td>" for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    name = escape(title)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<table>\n"
+        f"<caption>{name}</caption>\n<thead><tr>{heads}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table>\n</body>\n</html>\n"
+    )
+
+
+def _class(cell: str) -> str:
+    plain = cell.removesuffix("%").lstrip("\u2212<>-")
+    return ' class="n"' if plain and plain.replace(".", "", 1).isdigit() else ""
+
+
+def write_tables(
+    study: Mapping,
+    *,
+    claims: Sequence[Mapping],
+    rows: Sequence[Mapping],
+    moves: Sequence[Mapping],
+    folder: str,
+) -> None:
+    """Write the tables of one study as csv and html.
+
+    ``claims`` and ``moves`` are rows of claims.csv and sensitivity.csv as text,
+    ``rows`` of estimates.csv.
+    """
+    title = study.get("title", study["id"])
+    for name, subject, (header, body) in (
+        ("claims", "printed against recomputed", claims_table(study, claims)),
+        ("results", "primary results", results_table(study, rows)),
+        (
+            "sensitivity",
+            "what other choices make of the results",
+            sensitivity_table(study, moves),
+        ),
+    ):
+        write_text(f"{folder}/{name}.csv", as_csv(header, body))
+        page = as_html(f"{title}: {subject}", header, body)
+        write_text(f"{folder}/{name}.html", page)

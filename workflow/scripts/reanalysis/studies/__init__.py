@@ -1,0 +1,1 @@
+"""Study folders: reading, checking and selecting what they hold."""

@@ -1,0 +1,1 @@
+"""Times to an event: curves, comparisons of curves, Cox models, competing risks."""

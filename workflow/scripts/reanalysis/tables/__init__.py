@@ -1,0 +1,1 @@
+"""Counts of patients with an outcome: intervals, tables, exact tests."""

@@ -1,0 +1,1 @@
+"""What a number of patients allows: power, smallest p, dose escalation."""
