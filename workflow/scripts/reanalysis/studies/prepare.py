@@ -361,12 +361,18 @@ def _sample(
     if declared["method"] == "descriptive":
         # Counting is about what is missing too.
         complete = [True] * len(complete)
+    # Rows of groups that are not compared lack nothing.
+    compared = [True] * len(complete)
     if groups:
-        complete = [
-            whole and str(label) in groups
-            for whole, label in zip(complete, _labels(by_role["group"]), strict=True)
-        ]
-    dropped = len(complete) - sum(complete)
+        labels = _labels(by_role["group"])
+        compared = [label is None or label in groups for label in labels]
+        complete = [a and b for a, b in zip(complete, compared, strict=True)]
+        if declared["method"] == "descriptive":
+            complete = [
+                a and label is not None
+                for a, label in zip(complete, labels, strict=True)
+            ]
+    dropped = sum(compared) - sum(complete)
     for role in ("group", "id", "pair", "stratum", "cluster", "visit", "cause"):
         if role in by_role:
             by_role[role] = _labels(by_role[role])
