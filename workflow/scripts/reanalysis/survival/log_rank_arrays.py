@@ -7,23 +7,32 @@ to rounding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
+from reanalysis.data_set_arrays import joined
+from reanalysis.survival.risk_set_arrays import (
+    FollowUpArrays,
+    follow_up_arrays,
+    risk_set_arrays,
+)
 from reanalysis.survival.risk_sets import Floats
 from reanalysis.survival.weighted_log_rank import event_weights
+
+#: Weights that are products over the times of one stratum.
+CUMULATIVE = ("peto-peto", "fleming-harrington")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogRankArrays:
-    """Log-rank comparisons of the first group with the other, shapes (data sets,).
+    """Log-rank comparisons of a group with the other, shapes (data sets,).
 
-    ``observed`` and ``expected`` events of the first group are unweighted;
-    ``difference`` is the weighted sum of observed minus expected, ``variance`` its
-    hypergeometric variance.
+    ``observed`` and ``expected`` events of the group are unweighted; ``difference``
+    is the weighted sum of observed minus expected, ``variance`` its hypergeometric
+    variance.
     """
 
     observed: Floats
@@ -48,7 +57,7 @@ class LogRankArrays:
 def log_rank_arrays(
     time: ArrayLike,
     event: ArrayLike,
-    first: ArrayLike,
+    group: ArrayLike,
     stratum: ArrayLike | None = None,
     *,
     weights: str = "log-rank",
@@ -57,92 +66,59 @@ def log_rank_arrays(
 ) -> LogRankArrays:
     """Compare two groups in each of many data sets.
 
-    ``time``, ``event`` and ``first`` (in the first group) have shapes
-    (data sets, patients), or (patients,) where all data sets share them: a
-    permutation test passes one row of times and events and many of ``first``. A time
-    of nan is no patient, so that data sets of different sizes fit one array.
-    ``stratum``, shape (patients,), is shared by all. Times are equal when they are
-    equal as numbers. Weights and sources: see
-    :func:`reanalysis.survival.weighted_log_rank.log_rank`.
+    ``time`` (nan: no patient), ``event``, ``group`` (1 or True in the group whose
+    events are counted) and ``stratum`` (numbers) have shapes (data sets, patients),
+    or (patients,) where all data sets share them: a permutation test passes one row
+    of times and events and many of ``group``. Weights and sources: see
+    :func:`reanalysis.survival.weighted_log_rank.log_rank`. Raises
+    :class:`MethodError` as
+    :func:`reanalysis.survival.risk_set_arrays.follow_up_arrays` does.
     """
-    time, event, first = (np.atleast_2d(np.asarray(x)) for x in (time, event, first))
-    time, event, first = time.astype(float), event.astype(bool), first.astype(bool)
-    sets = np.broadcast_shapes(time.shape, event.shape, first.shape)[0]
-    total = np.zeros((4, sets))
-    parts = (
-        [slice(None)]
-        if stratum is None
-        else [np.asarray(stratum) == s for s in np.unique(stratum)]
-    )
-    for part in parts:
-        total += _one_stratum(
-            time[:, part], event[:, part], first[:, part], weights, rho, gamma
-        )
-    return LogRankArrays(*total)
+    rows = follow_up_arrays(time, event, group, stratum)
+    if weights in CUMULATIVE and rows.stratum is not None:
+        # The product starts anew in each stratum: whoever is in another is absent.
+        parts = []
+        for code in np.unique(rows.stratum[rows.stratum > -np.inf]):
+            inside = rows.stratum == code
+            time = np.where(inside, rows.time, -np.inf)
+            part = replace(rows, time=time, event=rows.event & inside, stratum=None)
+            parts.append(_compared(part, weights, rho, gamma))
+        names = LogRankArrays.__slots__
+        return LogRankArrays(*(sum(getattr(p, n) for p in parts) for n in names))
+    return _compared(rows, weights, rho, gamma)
 
 
-def _one_stratum(
-    time: Floats,
-    event: NDArray[np.bool_],
-    first: NDArray[np.bool_],
-    weights: str,
-    rho: float,
-    gamma: float,
-) -> Floats:
-    if time.shape[1] == 0:
-        return np.zeros((4, 1))
-    # Whoever is absent has left before the first event.
-    present = ~np.isnan(time)
-    time = np.where(present, time, -np.inf)
-    rows = max(len(time), len(event))
-    time, event = (
-        np.broadcast_to(x, (rows, time.shape[1])) for x in (time, event & present)
-    )
-    order = np.argsort(time, axis=1, kind="stable")
-    time, event = (np.take_along_axis(x, order, axis=1) for x in (time, event))
-    sets = max(rows, len(first))
-    group = np.broadcast_to(first & present, (sets, time.shape[1]))
-    group = np.take_along_axis(group, np.broadcast_to(order, group.shape), axis=1)
+def _compared(
+    rows: FollowUpArrays, weights: str, rho: float, gamma: float
+) -> LogRankArrays:
+    blocks = rows.blocks()
+    return joined([_block(block, weights, rho, gamma) for block in blocks])
 
-    # At the first place of each run of equal times stand the counts of that time.
-    size = time.shape[1]
-    place = np.arange(size)
-    opens = np.ones(time.shape, dtype=bool)
-    opens[:, 1:] = time[:, 1:] != time[:, :-1]
-    closes = np.ones(time.shape, dtype=bool)
-    closes[:, :-1] = opens[:, 1:]
-    last = np.where(closes, place, size)
-    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
-    n = np.broadcast_to(size - place, time.shape)
-    d = np.where(opens, _in_run(event, place, last), 0)
-    kept = d > 0
-    w = np.zeros(time.shape)
-    if kept.any():
+
+def _block(
+    rows: FollowUpArrays, weights: str, rho: float, gamma: float
+) -> LogRankArrays:
+    sets = risk_set_arrays(rows)
+    shape = (rows.sets, sets.time.shape[1])
+    group = np.broadcast_to(rows.group & rows.present, shape)
+    n, d = sets.at_risk, sets.events
+    w = np.ones(n.shape)
+    if weights != "log-rank" and n.size:
+        # At the other places of a run there are no events to weigh.
         w = event_weights(n, d, weights, rho, gamma)
-    if rows == 1:
+    n1, _ = sets.counted(group)
+    _, d1 = sets.counted(group & rows.event)
+    if len(n) == 1:
         # All data sets share the event times: the other places are left out.
-        columns = kept[0]
-        n1 = np.cumsum(group[:, ::-1], axis=1)[:, ::-1][:, columns]
-        d1 = _in_run(group & event, place, last)[:, columns]
+        columns = d[0] > 0
         n, d, w = n[:, columns], d[:, columns], w[:, columns]
-    else:
-        n1 = np.cumsum(group[:, ::-1], axis=1)[:, ::-1]
-        d1 = np.where(opens, _in_run(group & event, place, last), 0)
+        n1, d1 = n1[:, columns], d1[:, columns]
+    d1 = np.where(d > 0, d1, 0)
     share = n1 / n
-    excess = d1 - d * share
     factor = w**2 * d * (n - d) / np.maximum(n - 1, 1)
-    return np.stack(
-        [
-            d1.sum(axis=1),
-            (d * share).sum(axis=1),
-            (w * excess).sum(axis=1),
-            (factor * share * (1 - share)).sum(axis=1),
-        ]
+    return LogRankArrays(
+        d1.sum(axis=1).astype(float),
+        (d * share).sum(axis=1),
+        (w * (d1 - d * share)).sum(axis=1),
+        (factor * share * (1 - share)).sum(axis=1),
     )
-
-
-def _in_run(mask: NDArray[np.bool_], place: NDArray, last: NDArray) -> NDArray:
-    """Count where the mask is true from each place to the last of its run."""
-    summed = np.cumsum(mask, axis=1)
-    ends = np.take_along_axis(summed, np.broadcast_to(last, mask.shape), axis=1)
-    return ends - summed + mask
