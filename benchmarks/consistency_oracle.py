@@ -199,7 +199,21 @@ def groups_of(report: Mapping[str, str]) -> list[Group]:
 
 
 def curves_possible(report: Mapping[str, str]) -> bool:
-    """Tell whether patients exist whose two curves would be reported so."""
+    """Tell whether patients exist whose two curves would be reported so.
+
+    A median stands between its limits by every method in use.
+    """
+    for group in "10":
+        median, low, high = (
+            printed(report.get(f"{name}{group}") or "")
+            if (report.get(f"{name}{group}") or "")[:1].isdigit()
+            else None
+            for name in ("median", "median_low", "median_high")
+        )
+        if median and low and median.high < low.low:
+            return False
+        if median and high and median.low > high.high:
+            return False
     return all(map(curve_possible, groups_of(report)))
 
 

@@ -81,7 +81,7 @@ def test_the_last_job_of_a_killed_run_cannot_write_into_the_next(finished, untou
         script,
         'header, _, body = Path(path).read_text(encoding="utf-8").partition("\\n")',
         'header, body = "old", "old\\n"\n'
-        "                __import__('time').sleep(0.5)",
+        "                __import__('time').sleep(2)",
     )
     process = untouched.start()
     log = untouched.results / "logs" / "collect.log"
