@@ -1,0 +1,162 @@
+"""Clicks on a printed curve: what is repaired, what is refused, and what it becomes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from reanalysis.digitised_curve import PrintedCounts, check_counts, read_curve
+from reanalysis.errors import MethodError
+
+# Four patients, nobody censored before 5: 1, 3/4, 1/2, then flat.
+TIMES = [0, 2, 3, 5]
+LEVELS = [1, 0.75, 0.5, 0.5]
+
+
+def read(time=TIMES, value=LEVELS, **how):
+    return read_curve(time, value, **{"error": 0.005, "n": 4} | how)
+
+
+def test_clean_steps_stay_as_they_are():
+    curve = read()
+    assert_allclose(curve.time, [2, 3])
+    assert_allclose(curve.survival, [0.75, 0.5])
+    assert curve.end == 5
+    assert curve.messages == ()
+    assert_allclose(curve.value([0, 1.9, 2, 3, 9]), [1, 1, 0.75, 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("value", "how", "said"),
+    [
+        ([100, 75, 50, 50], {"error": 0.5}, "per cent"),
+        ([0, 0.25, 0.5, 0.5], {}, "cumulative incidence"),
+        ([0, 25, 50, 50], {"error": 0.5}, "per cent"),
+        ([1.002, 0.75, 0.5, 0.5], {}, "outside 0 to 1"),
+        ([1, 0.75, 0.496, 0.504], {}, "above an earlier one"),
+    ],
+)
+def test_values_are_repaired_with_a_message(value, how, said):
+    curve = read(value=value, **how)
+    assert_allclose(curve.survival, [0.75, 0.5], atol=1e-9)
+    assert any(said in message for message in curve.messages)
+
+
+def test_times_are_repaired_with_a_message():
+    mixed = read([3, 0, 5, 2], [0.5, 1, 0.5, 0.75])
+    assert_allclose(mixed.time, [2, 3])
+    assert "sorted" in mixed.messages[0]
+    twice = read([0, 2, 2, 3, 5], [1, 0.75, 0.75, 0.5, 0.5])
+    assert_allclose(twice.survival, [0.75, 0.5])
+    assert any("twice" in message for message in twice.messages)
+    weeks = read([0, 2.04, 2.97, 5.02], time_error=0.1, grid=1.0)
+    assert_allclose(weeks.time, [2, 3])
+    assert weeks.end == 5
+    assert any("multiples of 1" in message for message in weeks.messages)
+    early = read([-0.01, 2, 3, 5], time_error=0.02)
+    assert "moved to 0" in early.messages[0]
+
+
+def test_corners_clicked_in_the_wrong_order_are_swapped():
+    # The corner above each drop was read to the right of the corner below it.
+    curve = read(
+        [0, 2.05, 1.95, 3.02, 2.98, 5], [1, 1, 0.75, 0.75, 0.5, 0.5], time_error=0.1
+    )
+    assert_allclose(curve.time, [2, 3])
+    assert_allclose(curve.survival, [0.75, 0.5])
+    assert curve.time_readings.tolist() == [2, 2]
+    assert any("swapped" in message for message in curve.messages)
+
+
+def test_noise_on_a_flat_tail_is_no_drop():
+    rng = np.random.default_rng(4)
+    tail = 0.5 + rng.uniform(-0.005, 0.005, 200)
+    curve = read(
+        [*TIMES[:3], *np.linspace(3.01, 30, 200)], [*LEVELS[:3], *tail], n=None
+    )
+    assert_allclose(curve.survival, [0.75, 0.5], atol=0.002)
+    assert curve.end == 30
+
+
+def test_points_on_a_vertical_line_are_no_levels():
+    curve = read([0, 2, 2, 2, 5], [1, 1, 0.8, 0.5, 0.5], n=10)
+    assert_allclose(curve.time, [2])
+    assert_allclose(curve.survival, [0.5])
+    assert any("lasted for no time" in message for message in curve.messages)
+
+
+@pytest.mark.parametrize(
+    ("time", "value", "how", "reason"),
+    [
+        (TIMES, [1, 0.5, 0.75, 0.5], {"incidence": False}, "rises from 0.5 at 2"),
+        (TIMES, [1, 0.75, np.nan, 0.5], {}, "not a number"),
+        (TIMES, [1, 0.75, 0.5, -0.1], {}, "no proportion"),
+        ([-1, 2, 3, 5], LEVELS, {}, "negative time"),
+        ([0, 2, 3], LEVELS, {}, "as many times"),
+        ([], [], {}, "at least one"),
+        ([0, 2.4, 3, 5], LEVELS, {"time_error": 0.1, "grid": 1.0}, "multiple of 1"),
+        (TIMES, LEVELS, {"error": 0}, "positive"),
+    ],
+)
+def test_what_no_error_explains_is_refused(time, value, how, reason):
+    with pytest.raises(MethodError, match=reason):
+        read(time, value, **how)
+
+
+def test_a_figure_too_small_for_its_patients_is_told():
+    curve = read(n=300)
+    assert "less than the reading error can show" in curve.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        (PrintedCounts(1), "2 drops, more than its 1 patients"),
+        (PrintedCounts(4, events=1), "fewer than the curve's 2 drops"),
+        (PrintedCounts(4, events=5), "more than 4"),
+        (
+            PrintedCounts(4, np.array([0.0, 6.0]), np.array([4, 1])),
+            "1 at risk at 6, and the curve ends at 5",
+        ),
+        (PrintedCounts(4, np.array([0.0, 2.0]), np.array([3, 4])), "must fall"),
+        (PrintedCounts(4, np.array([2.0, 2.0]), np.array([4, 3])), "increasing time"),
+        (PrintedCounts(4, marks=np.arange(5.0)), "5 censoring marks"),
+    ],
+)
+def test_counts_that_belong_to_another_curve_are_refused(counts, reason):
+    with pytest.raises(MethodError, match=reason):
+        check_counts(read(), counts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_reading_within_the_errors_gives_the_steps_back(data):
+    """Steps at least 1/n high and apart in time survive noise in any order."""
+    n = data.draw(st.integers(2, 40))
+    drops = data.draw(st.integers(1, n))
+    seed = data.draw(st.integers(0, 10_000))
+    rng = np.random.default_rng(seed)
+    levels = 1 - np.sort(rng.choice(n, drops, replace=False) + 1) / n
+    when = 2.0 * (np.arange(drops) + 1)
+    above = np.append(1.0, levels)[:-1]
+    time = np.concatenate([[0.0], np.repeat(when, 2), [2.0 * drops + 3]])
+    value = np.concatenate([[1.0], np.column_stack([above, levels]).ravel(), levels[-1:]])
+    error = 0.2 / n
+    time = (time + rng.uniform(-0.3, 0.3, time.size)).clip(0)
+    value = (value + rng.uniform(-error, error, value.size)).clip(0, 1)
+    order = rng.permutation(time.size)
+    curve = read_curve(
+        time[order],
+        value[order],
+        error=error,
+        time_error=0.3,
+        n=n,
+        percent=False,
+        incidence=False,
+    )
+    assert curve.time.size == drops
+    assert np.abs(curve.time - when).max() <= 0.3
+    assert np.abs(curve.survival - levels).max() <= error * (1 + 1e-9)

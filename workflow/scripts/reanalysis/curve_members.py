@@ -1,0 +1,257 @@
+"""Lists of patients that a published survival curve allows, as an ensemble.
+
+One arm at a time: the curve as read, the numbers printed beside it, and a seed give
+members that all keep within the reading error and meet every printed number, drawn
+from their law under the stated prior (:mod:`reanalysis.risk_paths`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from reanalysis.digitised_curve import (
+    DEVIATIONS,
+    DigitisedCurve,
+    PrintedCounts,
+    check_counts,
+)
+from reanalysis.errors import MethodError
+from reanalysis.risk_paths import (
+    Paths,
+    Problem,
+    count_paths,
+    look_ahead,
+    pose,
+    sample_paths,
+)
+from reanalysis.risk_sets import Floats, Ints
+
+#: Members drawn together: the unit of parallel work, so that cores change nothing.
+BLOCK = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """Data sets of one arm, all of the same n.
+
+    ``time`` and ``event`` (members, n): rows sorted by time, an event before a
+    censoring. ``drop_time``, ``at_risk`` and ``events`` (members, drops): the
+    sequence behind the curve; ``survival`` (members, drops): the rebuilt curve after
+    each drop. ``distinct``: how many sequences are among the members; ``solutions``:
+    how many the print allows, nan where that was not counted. ``effective``: what the
+    sample is worth beside independent draws, as a share.
+    """
+
+    time: Floats
+    event: Ints
+    drop_time: Floats
+    at_risk: Ints
+    events: Ints
+    survival: Floats
+    solutions: float
+    effective: float
+    messages: tuple[str, ...] = ()
+
+    @property
+    def distinct(self) -> int:
+        """How many different event sequences are among the members."""
+        return len(np.unique(np.hstack([self.at_risk, self.events]), axis=0))
+
+
+def rebuild(
+    curve: DigitisedCurve,
+    counts: PrintedCounts,
+    *,
+    members: int = 200,
+    seed: int = 0,
+    arm: str = "",
+    count_up_to: int = 20_000,
+) -> Members:
+    """Draw members of one arm.
+
+    ``arm`` is its name: arms with one seed are drawn independently. ``count_up_to``
+    bounds the enumeration of solutions (states at one drop), 0 leaves it out.
+    The same arguments give the same members, however work is spread: they are drawn
+    in blocks of :data:`BLOCK`, each with a stream of its own.
+
+    Raises :class:`MethodError` with the reason when the print allows no member;
+    the message names the printed number without which there would be one.
+    """
+    check_counts(curve, counts)
+    try:
+        problem = pose(curve, counts)
+        ahead = look_ahead(problem)
+    except MethodError as error:
+        raise MethodError(_blame(curve, counts, str(error))) from None
+    messages = list(curve.messages)
+    solutions = float("nan")
+    if count_up_to:
+        number, complete = count_paths(problem, count_up_to)
+        if complete:
+            solutions = number
+    if solutions == 1:
+        messages.append(
+            "The curve determines the numbers at risk and the events at every drop: "
+            "one sequence is possible."
+        )
+    blocks, effective = [], []
+    for block, many in enumerate(_blocks(members)):
+        rng = np.random.default_rng([seed, zlib.crc32(arm.encode()), block])
+        paths = sample_paths(ahead, many, rng)
+        blocks.append(_rows(problem, counts, paths, rng))
+        effective.append(paths.effective)
+    parts = [np.concatenate(part) for part in zip(*blocks, strict=True)]
+    return Members(
+        *parts,
+        solutions=solutions,
+        effective=float(np.mean(effective)),
+        messages=tuple(messages),
+    )
+
+
+def _blocks(members: int) -> list[int]:
+    """Return the sizes of the blocks; a last one is cut, not drawn differently."""
+    return [min(BLOCK, members - start) for start in range(0, members, BLOCK)]
+
+
+def _blame(curve: DigitisedCurve, counts: PrintedCounts, reason: str) -> str:
+    """Say which printed number stands in the way, if one alone does."""
+    without = {
+        "the number of events": PrintedCounts(
+            counts.n, counts.tick_time, counts.at_risk, None, counts.marks
+        ),
+        "the numbers at risk": PrintedCounts(
+            counts.n, events=counts.events, marks=counts.marks
+        ),
+        "the censoring marks": PrintedCounts(
+            counts.n, counts.tick_time, counts.at_risk, counts.events
+        ),
+    }
+    printed = (
+        counts.events is not None,
+        counts.tick_time.size,
+        counts.marks is not None,
+    )
+    for (name, fewer), there in zip(without.items(), printed, strict=True):
+        if not there:
+            continue
+        try:
+            look_ahead(pose(curve, fewer))
+        except MethodError:
+            continue
+        return f"{reason} Without {name} there would be some."
+    return reason
+
+
+def _rows(
+    problem: Problem, counts: PrintedCounts, paths: Paths, rng: np.random.Generator
+) -> tuple[Floats, Ints, Floats, Ints, Ints, Floats]:
+    """Give every event and censoring of some paths a time."""
+    curve, nodes = problem.curve, problem.nodes
+    many = len(paths.before)
+    at_drop = [i for i, node in enumerate(nodes) if node.drop >= 0]
+    drop_time = _drop_times(problem, paths, rng)
+    # Bounds of the gaps: nodes at their own time, drops at the member's. Who is
+    # censored before a drop at a tick was lost before both, who after it after both.
+    start, stop = (
+        np.repeat(np.array([node.time for node in nodes])[None], many, axis=0)
+        for _ in range(2)
+    )
+    tick = np.array([nodes[i].tick for i in at_drop])
+    stop[:, at_drop] = np.fmin(drop_time, tick)
+    start[:, at_drop] = np.fmax(drop_time, tick)
+    start = np.hstack([np.zeros((many, 1)), start[:, :-1]])
+    start = np.maximum.accumulate(start, axis=1)
+    stop = np.minimum.accumulate(stop[:, ::-1], axis=1)[:, ::-1]
+    counted = paths.censored
+    gap = np.repeat(np.tile(np.arange(len(nodes)), many), counted.ravel())
+    member = np.repeat(np.arange(many), counted.sum(axis=1))
+    high = stop[member, gap]
+    low = np.minimum(start[member, gap], high)
+    censored = low + (high - low) * rng.random(len(gap))
+    if counts.marks is not None:
+        censored = _at_marks(problem, member, gap, rng).clip(low, high)
+    elif curve.grid is not None:
+        # A censoring at the time of an event comes after it: low may be taken.
+        steps = np.maximum(np.ceil((high - low) / curve.grid - 1e-9), 1)
+        censored = low + curve.grid * np.floor(rng.random(len(gap)) * steps)
+    left = paths.before[:, -1]
+    rows = [
+        (np.repeat(np.arange(many), paths.events.sum(axis=1)), 1),
+        (member, 0),
+        (np.repeat(np.arange(many), left), 0),
+    ]
+    times = np.concatenate(
+        [
+            np.repeat(drop_time.ravel(), paths.events.ravel()),
+            censored,
+            np.full(left.sum(), curve.end),
+        ]
+    )
+    owner = np.concatenate([who for who, _ in rows])
+    event = np.concatenate([np.full(len(who), kind) for who, kind in rows])
+    order = np.lexsort((1 - event, times, owner))
+    shape = (many, problem.n)
+    return (
+        times[order].reshape(shape),
+        event[order].reshape(shape),
+        drop_time,
+        paths.before[:, at_drop],
+        paths.events,
+        paths.survival,
+    )
+
+
+def _drop_times(problem: Problem, paths: Paths, rng: np.random.Generator) -> Floats:
+    """Return a time for each drop of each path, within the reading error."""
+    curve, many = problem.curve, len(paths.before)
+    drops = curve.time.size
+    when = np.repeat(curve.time[None], many, axis=0)
+    if not curve.time_error or curve.grid is not None or not drops:
+        return when
+    spread = curve.time_error / DEVIATIONS / np.sqrt(curve.time_readings)
+    # The normal law cut at the largest error, by its inverse on a narrower range.
+    from scipy.special import ndtr, ndtri
+
+    cut = ndtr(-curve.time_error / spread)
+    share = cut + (1 - 2 * cut) * rng.random((many, drops))
+    when = np.sort((when + spread * ndtri(share)).clip(0, curve.end), axis=1)
+    passed, number = 0, np.arange(drops)
+    for i, node in enumerate(problem.nodes):
+        if node.at_risk >= 0:
+            # Who is counted at a tick has the event at it or later, others before.
+            earlier = np.full(many, passed)
+            if node.drop >= 0:
+                earlier += paths.before[:, i] != node.at_risk
+            after = number >= earlier[:, None]
+            just_before = np.nextafter(node.tick, 0)
+            when = np.where(
+                after, np.maximum(when, node.tick), np.minimum(when, just_before)
+            )
+        passed += node.drop >= 0
+    return when
+
+
+def _at_marks(
+    problem: Problem, member: Ints, gap: Ints, rng: np.random.Generator
+) -> Floats:
+    """Return the times of censorings at the printed marks of their gaps.
+
+    Every mark has one; who is left over shares one of them.
+    """
+    times = np.empty(len(gap))
+    first = np.append(True, (np.diff(member) != 0) | (np.diff(gap) != 0))[: len(gap)]
+    place = np.arange(len(gap)) - np.maximum.accumulate(
+        np.where(first, np.arange(len(gap)), 0)
+    )
+    for i, node in enumerate(problem.nodes):
+        here = gap == i
+        if here.any():
+            marks = np.array(node.marks)
+            other = rng.integers(len(marks), size=here.sum())
+            own = np.minimum(place[here], len(marks) - 1)
+            times[here] = marks[np.where(place[here] < len(marks), own, other)]
+    return times

@@ -1,0 +1,612 @@
+"""Integer risk-set paths behind a survival curve: look ahead, then sample forward.
+
+The figure fixes when the curve drops and, within the reading error, how far. What is
+unknown is a path of whole numbers: at risk before each drop, events at it, censored
+between. Its state is the number at risk n and the product-limit estimate S so far,
+which is what must stay within the error of every level (a path of ratios alone would
+let errors add up). Given the state, the future does not depend on the past.
+
+1. Backwards: the weight of all futures of a state, on a grid of S, by dynamic
+   programming over (censoring hazard, n, S, events so far).
+2. Forwards: particles choose their steps in proportion to prior x likelihood x that
+   weight, carry S exactly, and are weighted by what the grid missed (twisted
+   sequential Monte Carlo). The steps are as good as exact, so the weights stay even.
+
+Prior, stated: every patient has the same chance to be censored at a moment, with a
+hazard that is one of :data:`HAZARDS` per follow-up and may change at
+:data:`SEGMENTS` - 1 equidistant times; censoring so falls evenly in time between ticks
+of a risk table. Whoever is left at the end of the
+curve was left by a closing date or, as likely, was the last one to be censored. Where
+all censoring marks are printed they take the place of all this. A drop
+of d events has weight ``tie ** (d - 1)``, where ``tie`` is how many drops fall in a
+stretch as short as the times are known to, between :data:`FEWEST_TIES` and
+:data:`MOST_TIES`.
+
+Sources: Kaplan and Meier 1958; Guarniero, Johansen and Lee, JASA 2017;112:1636
+(look-ahead particle filters); Whiteley and Lee, Annals of Statistics 2014;42:115.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from reanalysis.digitised_curve import DEVIATIONS, DigitisedCurve, PrintedCounts
+from reanalysis.errors import MethodError
+from reanalysis.risk_sets import Floats, Ints
+
+#: Expected censorings per patient over the whole follow-up, equally likely.
+HAZARDS = (0.02, 0.15, 0.6, 2.0, 7.0)
+#: Stretches of follow-up in which the hazard of censoring is constant.
+SEGMENTS = 6
+#: Chance that the hazard stays as it was when a stretch begins.
+STAY = 0.6
+#: Limits of the weight of one more event at the same drop.
+FEWEST_TIES, MOST_TIES = 0.02, 0.5
+#: Chance that the end of the curve is one patient's, not a closing date.
+ALONE = 0.5
+#: Weight of one more patient censored at the same mark.
+SHARED_MARK = 0.1
+#: Points of the grid of S on either side of a level, inside the error.
+HALF_GRID = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A moment of the path: a drop, a tick, a change of the hazard, or the end.
+
+    ``gap`` is the time since the node before; ``marks`` the censoring marks in it, None
+    where they are not printed. ``drop`` numbers the drop, -1 if it is none. ``at_risk``
+    is the number printed at ``tick``, -1 if none: at a drop that the times cannot tell
+    from a tick it may count before the drop or after it.
+    """
+
+    time: float
+    gap: float
+    marks: tuple[float, ...] | None
+    drop: int = -1
+    at_risk: int = -1
+    tick: float = math.nan
+    change: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """One arm as nodes, with bounds that any path keeps.
+
+    ``low`` and ``high`` (nodes,): numbers at risk just before each node; ``fewest`` and
+    ``most`` (drops,): events at a drop. ``spare`` is how many events the printed total
+    leaves beyond the fewest, -1 where no total is printed.
+    """
+
+    curve: DigitisedCurve
+    n: int
+    nodes: tuple[Node, ...]
+    low: Ints
+    high: Ints
+    fewest: Ints
+    most: Ints
+    spare: int
+
+    @property
+    def tolerance(self) -> float:
+        """How far the rebuilt curve may be from a level, with slack for rounding."""
+        return self.curve.error * (1 + 1e-9) + 1e-12
+
+    @property
+    def tie(self) -> float:
+        """Weight of one more event at the same drop."""
+        known_to = self.curve.grid or self.curve.time_error
+        if not self.curve.end > 0:
+            return MOST_TIES
+        near = self.curve.time.size * known_to / self.curve.end
+        return min(max(near, FEWEST_TIES), MOST_TIES)
+
+    def likelihood(self, drop: int, away: Floats) -> Floats:
+        """Return the likelihood of a reading when the curve is ``away`` from it."""
+        if self.curve.rounded:
+            return np.ones_like(away)
+        deviation = self.curve.error / DEVIATIONS
+        return np.exp(-0.5 * self.curve.readings[drop] * (away / deviation) ** 2)
+
+
+def pose(curve: DigitisedCurve, counts: PrintedCounts) -> Problem:
+    """Return the nodes and bounds of one arm.
+
+    Raises :class:`MethodError` when the bounds leave no number for a node.
+    """
+    events: list[tuple[float, int, Node]] = []
+    ticks = [
+        (float(t), int(k))
+        for t, k in zip(counts.tick_time, counts.at_risk, strict=True)
+        # Nobody at risk beyond the last patient says nothing that the curve does not.
+        if t <= curve.end + curve.time_error
+        and (k > 0 or t < curve.end - curve.time_error)
+    ]
+    at_tick: dict[int, tuple[float, int]] = {}
+    for tick in list(ticks):
+        near = np.abs(curve.time - tick[0])
+        # Times on a grid are exact, and an event at the tick is counted at it.
+        if near.size and curve.grid is None and near.min() <= curve.time_error > 0:
+            j = int(near.argmin())
+            if j not in at_tick:
+                at_tick[j] = tick
+                ticks.remove(tick)
+    for j, when in enumerate(curve.time.tolist()):
+        tick, number = at_tick.get(j, (math.nan, -1))
+        events.append((when, 2, Node(when, 0.0, None, j, number, tick)))
+    for tick, number in ticks:
+        when = min(tick, curve.end)
+        events.append((when, 1, Node(when, 0.0, None, -1, number, when)))
+    if counts.marks is None:
+        for k in range(1, SEGMENTS):
+            when = curve.end * k / SEGMENTS
+            events.append((when, 0, Node(when, 0.0, None, change=True)))
+    events.append((curve.end, 3, Node(curve.end, 0.0, None)))
+    events.sort(key=lambda e: e[:2])
+    nodes, before = [], 0.0
+    marks = None if counts.marks is None else np.sort(counts.marks)
+    for i, (when, _, node) in enumerate(events):
+        inside = None
+        if marks is not None:
+            # Marks at the end are those who are left, not censored before it.
+            right = curve.end if i + 1 == len(events) else when
+            slack = 0.0 if i + 1 < len(events) else curve.time_error
+            between = (marks >= before) & (marks < right - slack)
+            inside = tuple(marks[between].tolist())
+        nodes.append(replace(node, gap=when - before, marks=inside))
+        before = when
+    return _bounded(curve, counts, tuple(nodes))
+
+
+def _bounded(
+    curve: DigitisedCurve, counts: PrintedCounts, nodes: tuple[Node, ...]
+) -> Problem:
+    """Narrow the numbers at risk and events by what any path must keep."""
+    drops, error = curve.time.size, curve.error
+    above = np.append(1.0, curve.survival)[:drops]
+    # The share that dies at a drop, at its least and most.
+    least = 1 - (curve.survival + error) / np.maximum(
+        above - error * (above < 1), 1e-12
+    )
+    largest = 1 - np.maximum(curve.survival - error, 0) / np.minimum(above + error, 1)
+    low = np.zeros(len(nodes), dtype=np.int64)
+    high = np.full(len(nodes), counts.n, dtype=np.int64)
+    fewest = np.ones(drops, dtype=np.int64)
+    most = np.full(drops, counts.n, dtype=np.int64)
+    ends_at_zero = curve.survival.size and curve.survival[-1] <= error * (1 + 1e-9)
+    for _ in range(3):
+        top = counts.n
+        for i, node in enumerate(nodes):
+            if i:
+                previous = nodes[i - 1]
+                top = int(high[i - 1])
+                if previous.drop >= 0:
+                    top -= int(fewest[previous.drop])
+            top -= len(node.marks or ())
+            high[i] = min(high[i], top)
+            if node.at_risk >= 0:
+                room = int(most[node.drop]) if node.drop >= 0 else 0
+                high[i] = min(high[i], node.at_risk + room)
+                low[i] = max(low[i], node.at_risk)
+            if node.drop >= 0:
+                j = node.drop
+                # With censoring, n at risk never exceeds n x S before the drop.
+                share = min(1.0, above[j] + (error if j else 0.0))
+                high[i] = min(high[i], math.floor(counts.n * share + 1e-9))
+                most[j] = min(most[j], math.floor(largest[j] * high[i] + 1e-9), high[i])
+                fewest[j] = max(fewest[j], math.ceil(least[j] * low[i] - 1e-9))
+        need = 0 if ends_at_zero else 1
+        for i in range(len(nodes) - 1, -1, -1):
+            node = nodes[i]
+            if node.drop >= 0:
+                need = max(int(low[i]), need + int(fewest[node.drop]))
+            low[i] = need = max(int(low[i]), need)
+            need += len(node.marks or ())
+    spare = -1
+    if counts.events is not None:
+        spare = counts.events - int(fewest.sum())
+        most = np.minimum(most, fewest + max(spare, 0))
+    if (low > high).any() or (fewest > most).any():
+        raise MethodError(
+            "No whole numbers of patients give these drops with the printed counts."
+        )
+    if counts.events is not None and spare < 0:
+        raise MethodError(
+            f"The drops need at least {int(fewest.sum())} events, "
+            f"{counts.events} are printed."
+        )
+    return Problem(curve, counts.n, nodes, low, high, fewest, most, spare)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LookAhead:
+    """Weights of all futures; see :func:`look_ahead`.
+
+    ``after`` and ``before``: for each node, arrays (hazards, n, S, events) just after
+    and just before it, n from ``problem.low``, S on a grid about the level in force;
+    each scaled to a maximum of 1. ``log_total``: log of the summed weight of all
+    paths.
+    """
+
+    problem: Problem
+    hazards: Floats
+    before: list[Floats]
+    after: list[Floats]
+    after_low: list[int]
+    start: Floats
+    log_total: float
+    thin: list[Floats] = field(default_factory=list)
+
+
+def _grid(problem: Problem, drop: int) -> tuple[float, float]:
+    """Return the lowest S and the step of the grid about the level after a drop."""
+    level = 1.0 if drop < 0 else float(problem.curve.survival[drop])
+    step = problem.curve.error / HALF_GRID
+    # One step beyond the error: no state that is allowed falls between two zeros.
+    return level - (HALF_GRID + 1) * step, step
+
+
+def _place(problem: Problem, drop: int, s: Floats) -> tuple[Ints, Floats]:
+    """Return the grid cell of S and the share of the way to the next point."""
+    lowest, step = _grid(problem, drop)
+    at = np.clip((s - lowest) / step, 0, 2 * HALF_GRID + 2 - 1e-9)
+    cell = at.astype(np.int64)
+    return cell, at - cell
+
+
+def _thinning(
+    problem: Problem, i: int, hazards: Floats, from_low: int, from_high: int
+) -> Floats:
+    """Return the weights (hazards, n before, n after) of censoring before a node.
+
+    Nobody is left only where the curve has reached 0.
+    """
+    node = problem.nodes[i]
+    n = np.arange(from_low, from_high + 1)[:, None]
+    to = np.arange(problem.low[i], problem.high[i] + 1)[None, :]
+    lost = n - to
+    allowed = (lost >= 0) & ((to > 0) | (n == 0))
+    if node.marks is not None:
+        more = lost - len(node.marks)
+        allowed &= (more >= 0) & (bool(node.marks) | (more == 0))
+        return np.where(allowed, SHARED_MARK ** np.maximum(more, 0.0), 0.0)[None]
+    if node.gap == 0:
+        return np.repeat(((lost == 0) & allowed).astype(float)[None], len(hazards), 0)
+    hazard = (hazards * (node.gap / problem.curve.end))[:, None, None]
+    lost = np.maximum(lost, 0)
+    ways = gammaln(n + 1) - gammaln(lost + 1) - gammaln(np.maximum(n - lost, 0) + 1)
+    log = ways + lost * np.log(-np.expm1(-hazard)) - (n - lost) * hazard
+    return np.where(allowed, np.exp(log), 0.0)
+
+
+def look_ahead(problem: Problem) -> LookAhead:
+    """Return the weight of all futures of every state, from the end backwards.
+
+    Raises :class:`MethodError` when no path was found. Sums run in a fixed order, not
+    through a threaded library, so that they do not depend on the number of cores.
+    """
+    nodes = problem.nodes
+    marked = nodes[0].marks is not None
+    hazards = np.array([0.0]) if marked else np.array(HAZARDS)
+    g, points, width = len(hazards), 2 * HALF_GRID + 3, max(problem.spare, 0) + 1
+    change = np.full((g, g), (1 - STAY) / g) + STAY * np.eye(g)
+    before: list[Floats] = [np.empty(0)] * len(nodes)
+    after: list[Floats] = [np.empty(0)] * len(nodes)
+    after_low, thin = [0] * len(nodes), [np.empty(0)] * len(nodes)
+    last = len(nodes) - 1
+    log_total = 0.0
+    value = np.zeros((g, problem.high[last] - problem.low[last] + 1, points, width))
+    value[..., -1] = _end(problem, hazards)[:, :, None]
+    for i in range(last, -1, -1):
+        node = nodes[i]
+        after_low[i] = _left(problem, i)[0]
+        if node.drop >= 0 or node.change:
+            after[i] = value
+        if node.drop >= 0:
+            value = _drop_back(problem, i, value, after_low[i])
+        else:
+            if node.at_risk >= 0:
+                n = np.arange(problem.low[i], problem.high[i] + 1)
+                value = value * (n == node.at_risk)[None, :, None, None]
+            if node.change:
+                value = np.einsum("gh,hnsx->gnsx", change, value)
+        top = value.max()
+        if not top > 0:
+            raise MethodError(
+                f"No list of {problem.n} patients has a curve within the reading error "
+                f"of {problem.curve.error:g} and meets the printed counts."
+            )
+        value = value / top
+        log_total += math.log(top)
+        before[i] = value
+        low, high = (problem.n, problem.n) if i == 0 else _left(problem, i - 1)
+        thin[i] = _thinning(problem, i, hazards, low, high)
+        shape = (g, value.shape[1], points * width)
+        value = np.einsum("gab,gbk->gak", thin[i], value.reshape(shape))
+        value = value.reshape(g, high - low + 1, points, width)
+    start = value[:, 0, HALF_GRID + 1, 0]
+    if not start.sum() > 0:
+        raise MethodError(
+            f"No list of {problem.n} patients has a curve within the reading error "
+            f"of {problem.curve.error:g} and meets the printed counts."
+        )
+    log_total += math.log(start.mean())
+    return LookAhead(problem, hazards, before, after, after_low, start, log_total, thin)
+
+
+def _end(problem: Problem, hazards: Floats) -> Floats:
+    """Return the prior weight (hazards, n) of who is left at the end of the curve.
+
+    Either a closing date ended the follow-up of everybody left, or the curve ends
+    where a last patient happened to be censored.
+    """
+    n = np.arange(problem.low[-1], problem.high[-1] + 1)
+    one = hazards if problem.nodes[0].marks is None else np.ones(1)
+    return (1 - ALONE) + ALONE * one[:, None] * (n == 1)[None, :]
+
+
+def _left(problem: Problem, i: int) -> tuple[int, int]:
+    """Return the fewest and most at risk just after a node."""
+    low, high = int(problem.low[i]), int(problem.high[i])
+    j = problem.nodes[i].drop
+    if j < 0:
+        return low, high
+    return max(low - int(problem.most[j]), 0), high - int(problem.fewest[j])
+
+
+def _drop_back(problem: Problem, i: int, value: Floats, value_low: int) -> Floats:
+    """Return the weight just before a drop from that just after it."""
+    node = problem.nodes[i]
+    j = node.drop
+    lowest, step = _grid(problem, j - 1)
+    s = np.clip(lowest + step * np.arange(2 * HALF_GRID + 3), 0, 1)
+    n = np.arange(problem.low[i], problem.high[i] + 1)
+    g, _, points, width = value.shape
+    found = np.zeros((g, n.size, points, width))
+    for d in range(int(problem.fewest[j]), int(problem.most[j]) + 1):
+        rows = np.flatnonzero((n >= max(d, 1)) & (n - d >= value_low))
+        rows = rows[n[rows] - d < value_low + value.shape[1]]
+        extra = d - int(problem.fewest[j]) if problem.spare >= 0 else 0
+        if not rows.size or extra >= width:
+            continue
+        left = n[rows] - d
+        dropped = s[None, :] * (left / n[rows])[:, None]
+        away = dropped - problem.curve.survival[j]
+        inside = np.abs(away) <= problem.tolerance + step
+        weight = problem.likelihood(j, away) * inside * problem.tie ** (d - 1)
+        if node.at_risk >= 0:
+            weight = weight * _meets(node, n[rows], left)[:, None]
+        keep = weight.any(axis=1)
+        rows, left, weight = rows[keep], left[keep], weight[keep]
+        cell, share = _place(problem, j, dropped[keep])
+        to = (left - value_low)[:, None]
+        low = value[:, to, cell] * (weight * (1 - share))[None, :, :, None]
+        low += value[:, to, cell + 1] * (weight * share)[None, :, :, None]
+        found[:, rows, :, : width - extra] += low[..., extra:]
+    return found
+
+
+def _meets(node: Node, n: Ints, left: Ints) -> Floats:
+    """Return whether the printed number at risk is met before or after a drop."""
+    return ((n == node.at_risk) | (left == node.at_risk)).astype(float)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paths:
+    """Sampled paths: before and after every node, in the order of the nodes.
+
+    ``before`` (paths, nodes): at risk just before each node; ``events`` (paths, drops);
+    ``censored`` (paths, nodes): censored in the gap before each node; ``survival``
+    (paths, drops): the curve after each drop. ``effective``: what the particles were
+    worth when the paths were drawn, as a share of their number.
+    """
+
+    before: Ints
+    events: Ints
+    censored: Ints
+    survival: Floats
+    effective: float
+
+
+def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Paths:
+    """Draw paths from their joint law given the print; see the module.
+
+    Raises :class:`MethodError` when every particle runs into a wall, which the look
+    ahead makes rare.
+    """
+    problem, particles = ahead.problem, max(2 * paths, 200)
+    drops, nodes = problem.curve.time.size, len(problem.nodes)
+    n = np.full(particles, problem.n)
+    s, spent = np.ones(particles), np.zeros(particles, dtype=np.int64)
+    hazard = _choose(np.repeat(ahead.start[None], particles, 0), rng)
+    history = np.zeros((particles, 2 * nodes + drops), dtype=np.int64)
+    curve = np.ones((particles, drops))
+    log_weight = np.zeros(particles)
+    g = len(ahead.hazards)
+    change = np.full((g, g), (1 - STAY) / g) + STAY * np.eye(g)
+    came_from, level = problem.n, -1
+    for i, node in enumerate(problem.nodes):
+        future = ahead.before[i]
+        cell, share = _place(problem, level, s)
+        worth = future[hazard, :, cell, spent] * (1 - share)[:, None]
+        worth += future[hazard, :, cell + 1, spent] * share[:, None]
+        worth *= ahead.thin[i][hazard, n - came_from]
+        alive = worth.sum(axis=1) > 0
+        log_weight[~alive] = -np.inf
+        to = problem.low[i] + _choose(worth, rng)
+        history[:, nodes + i] = n - to
+        n = np.where(alive, to, n.clip(problem.low[i], problem.high[i]))
+        history[:, i] = n
+        if node.change:
+            after = ahead.after[i]
+            at = n - ahead.after_low[i]
+            worth = after[:, at, cell, spent].T * (1 - share)[:, None]
+            worth += after[:, at, cell + 1, spent].T * share[:, None]
+            hazard = _choose(worth * change[hazard], rng)
+        if node.drop >= 0:
+            level = node.drop
+            here = future[hazard, n - problem.low[i], cell, spent] * (1 - share)
+            here += future[hazard, n - problem.low[i], cell + 1, spent] * share
+            worth = _drop_worth(ahead, i, hazard, n, s, spent)
+            total = worth.sum(axis=1)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = np.log(total) - np.log(here)
+            log_weight += np.where((total > 0) & (here > 0), step, -np.inf)
+            d = int(problem.fewest[level]) + _choose(worth, rng)
+            d = np.minimum(d, n)
+            s = s * (n - d) / np.maximum(n, 1)
+            if problem.spare >= 0:
+                spent = np.minimum(spent + d - problem.fewest[level], problem.spare)
+            n = n - d
+            history[:, 2 * nodes + level] = d
+            curve[:, level] = s
+            low, high = _left(problem, i)
+            dead = (n < low) | (n > high)
+            log_weight[dead] = -np.inf
+            n = n.clip(low, high)
+            if not np.isfinite(log_weight).any():
+                raise MethodError("The search for patient lists lost its way.")
+            if i + 1 < nodes and _effective(log_weight) < 0.5 * particles:
+                kept = _systematic(log_weight, particles, rng)
+                n, s, spent, hazard = n[kept], s[kept], spent[kept], hazard[kept]
+                history, curve = history[kept], curve[kept]
+                log_weight = np.zeros(particles)
+        came_from = _left(problem, i)[0]
+    if not np.isfinite(log_weight).any():
+        raise MethodError("The search for patient lists lost its way.")
+    kept = _systematic(log_weight, paths, rng)
+    return Paths(
+        history[kept, :nodes],
+        history[kept, 2 * nodes :],
+        history[kept, nodes : 2 * nodes],
+        curve[kept],
+        _effective(log_weight) / particles,
+    )
+
+
+def _drop_worth(
+    ahead: LookAhead, i: int, hazard: Ints, n: Ints, s: Floats, spent: Ints
+) -> Floats:
+    """Return the weights (particles, sizes of the drop), from the exact curve."""
+    problem, node = ahead.problem, ahead.problem.nodes[i]
+    j, after, low = node.drop, ahead.after[i], ahead.after_low[i]
+    first = int(problem.fewest[j])
+    d = np.arange(first, int(problem.most[j]) + 1)[None, :]
+    left = n[:, None] - d
+    fits = (left >= max(low, 0)) & (left < low + after.shape[1])
+    dropped = (s / np.maximum(n, 1))[:, None] * left
+    away = dropped - problem.curve.survival[j]
+    fits &= np.abs(away) <= problem.tolerance
+    extra = spent[:, None] + (d - first if problem.spare >= 0 else 0 * d)
+    fits &= extra < after.shape[3]
+    cell, share = _place(problem, j, dropped)
+    where = (
+        hazard[:, None],
+        (left - low).clip(0, after.shape[1] - 1),
+        cell,
+        extra.clip(0, after.shape[3] - 1),
+    )
+    worth = after[where] * (1 - share)
+    worth += after[where[0], where[1], cell + 1, where[3]] * share
+    worth *= fits * problem.likelihood(j, away) * problem.tie ** (d - 1.0)
+    if node.at_risk >= 0:
+        worth *= _meets(node, n[:, None], left)
+    return worth
+
+
+def _choose(weight: Floats, rng: np.random.Generator) -> Ints:
+    """Draw a column of each row in proportion to its weights."""
+    total = np.cumsum(weight, axis=1)
+    # Not beyond the last column with any weight, whatever rounding does.
+    at = rng.random(len(weight)) * total[:, -1] * (1 - 1e-12)
+    return (total <= at[:, None]).sum(axis=1).clip(max=weight.shape[1] - 1)
+
+
+def _effective(log_weight: Floats) -> float:
+    weight = np.exp(log_weight - log_weight.max())
+    return float(weight.sum() ** 2 / (weight**2).sum())
+
+
+def _systematic(
+    log_weight: Floats, many: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw indices in proportion to weights, as evenly as they can be."""
+    weight = np.exp(log_weight - log_weight.max())
+    total = np.cumsum(weight)
+    at = (rng.random() + np.arange(many)) / many * total[-1] * (1 - 1e-12)
+    found = np.searchsorted(total, at, side="right")
+    # Neighbours are copies of one another: shuffled, any part of them is a sample.
+    return rng.permutation(found.clip(max=len(weight) - 1))
+
+
+def count_paths(problem: Problem, limit: int = 100_000) -> tuple[float, bool]:
+    """Count the event sequences (at risk and events at every drop) that are allowed.
+
+    Exact enumeration with equal states merged, without the prior. Returns the count
+    and whether it is complete: beyond ``limit`` states at one drop it is not, and the
+    count only says that sequences were still open. A complete count of 0 proves that
+    no list of patients fits.
+    """
+    n = np.array([problem.n])
+    s, spent, ways = np.ones(1), np.zeros(1, dtype=np.int64), np.ones(1)
+    every = np.arange(problem.n + 1)
+    # Which of the gaps between two drops held a censoring tells no sequences apart.
+    reach = np.eye(problem.n + 1, dtype=bool)
+    for i, node in enumerate(problem.nodes):
+        lost = every[:, None] - every
+        allowed = (lost >= 0) & ((every > 0) | (every[:, None] == 0))
+        if node.marks is not None:
+            allowed &= (lost >= len(node.marks)) if node.marks else (lost == 0)
+        elif node.gap == 0:
+            allowed &= lost == 0
+        allowed &= (every >= problem.low[i]) & (every <= problem.high[i])
+        if node.drop < 0 and node.at_risk >= 0:
+            allowed &= every == node.at_risk
+        reach = reach @ allowed
+        if node.drop < 0:
+            continue
+        row, to = np.nonzero(reach[n])
+        s, spent, ways = s[row], spent[row], ways[row]
+        found = []
+        j = node.drop
+        for d in range(int(problem.fewest[j]), int(problem.most[j]) + 1):
+            left = to - d
+            after = s * left / np.maximum(to, 1)
+            ok = np.abs(after - problem.curve.survival[j]) <= problem.tolerance
+            ok &= left >= 0
+            if node.at_risk >= 0:
+                ok &= (to == node.at_risk) | (left == node.at_risk)
+            more = spent + (d - problem.fewest[j] if problem.spare >= 0 else 0)
+            ok &= more <= max(problem.spare, 0)
+            found.append((left[ok], after[ok], more[ok], ways[ok]))
+        n, s, spent, ways = _merged(
+            *(np.concatenate(parts) for parts in zip(*found, strict=True))
+        )
+        if n.size == 0:
+            return 0.0, True
+        if n.size > limit:
+            return float(ways.sum()), False
+        reach = np.eye(problem.n + 1, dtype=bool)
+    complete = reach[n].any(axis=1)
+    if problem.spare >= 0:
+        complete &= spent == problem.spare
+    return float(ways[complete].sum()), True
+
+
+def _merged(
+    n: Ints, s: Floats, spent: Ints, ways: Floats
+) -> tuple[Ints, Floats, Ints, Floats]:
+    """Add up the ways to reach equal states."""
+    order = np.lexsort((spent, s.round(12), n))
+    n, s, spent, ways = n[order], s[order], spent[order], ways[order]
+    new = np.append(True, (np.diff(n) != 0) | (np.diff(spent) != 0))[: n.size]
+    if n.size:
+        new[1:] |= np.diff(s.round(12)) != 0
+    first = np.flatnonzero(new)
+    total = np.add.reduceat(ways, first) if n.size else ways
+    return n[first], s[first], spent[first], total
