@@ -166,8 +166,11 @@ def _rows(
     start = np.hstack([np.zeros((many, 1)), start[:, :-1]])
     start = np.maximum.accumulate(start, axis=1)
     stop = np.minimum.accumulate(stop[:, ::-1], axis=1)[:, ::-1]
-    counted = paths.censored
-    gap = np.repeat(np.tile(np.arange(len(nodes)), many), counted.ravel())
+    # Beside the gaps: between a drop and the tick it is read to be at.
+    start = np.hstack([start, np.fmin(drop_time, tick)])
+    stop = np.hstack([stop, np.fmax(drop_time, tick)])
+    counted = np.hstack([paths.censored, paths.between])
+    gap = np.repeat(np.tile(np.arange(counted.shape[1]), many), counted.ravel())
     member = np.repeat(np.arange(many), counted.sum(axis=1))
     high = stop[member, gap]
     low = np.minimum(start[member, gap], high)
@@ -220,12 +223,12 @@ def _drop_times(problem: Problem, paths: Paths, rng: np.random.Generator) -> Flo
     share = cut + (1 - 2 * cut) * rng.random((many, drops))
     when = np.sort((when + spread * ndtri(share)).clip(0, curve.end), axis=1)
     passed, number = 0, np.arange(drops)
-    for i, node in enumerate(problem.nodes):
+    for node in problem.nodes:
         if node.at_risk >= 0:
             # Who is counted at a tick has the event at it or later, others before.
             earlier = np.full(many, passed)
             if node.drop >= 0:
-                earlier += paths.before[:, i] != node.at_risk
+                earlier += ~paths.tick_first[:, node.drop]
             after = number >= earlier[:, None]
             just_before = np.nextafter(node.tick, 0)
             when = np.where(
@@ -250,7 +253,7 @@ def _at_marks(
     for i, node in enumerate(problem.nodes):
         here = gap == i
         if here.any():
-            marks = np.array(node.marks)
+            marks = np.array(node.marks + node.loose)
             other = rng.integers(len(marks), size=here.sum())
             own = np.minimum(place[here], len(marks) - 1)
             times[here] = marks[np.where(place[here] < len(marks), own, other)]

@@ -29,24 +29,26 @@ Sources: Kaplan and Meier 1958; Guarniero, Johansen and Lee, JASA 2017;112:1636
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import gammaln, ndtr, xlogy
 
 from reanalysis.digitised_curve import DEVIATIONS, DigitisedCurve, PrintedCounts
 from reanalysis.errors import MethodError
 from reanalysis.risk_sets import Floats, Ints
 
 #: Expected censorings per patient over the whole follow-up, equally likely.
-HAZARDS = (0.02, 0.15, 0.6, 2.0, 7.0)
+HAZARDS = (0.02, 0.15, 0.6, 2.0, 6.0, 20.0)
 #: Stretches of follow-up in which the hazard of censoring is constant.
 SEGMENTS = 6
 #: Chance that the hazard stays as it was when a stretch begins.
 STAY = 0.6
 #: Limits of the weight of one more event at the same drop.
 FEWEST_TIES, MOST_TIES = 0.02, 0.5
+#: Most patients censored between a tick and a drop that is read to be at it.
+MOST_BETWEEN = 2
 #: Chance that the end of the curve is one patient's, not a closing date.
 ALONE = 0.5
 #: Weight of one more patient censored at the same mark.
@@ -60,7 +62,8 @@ class Node:
     """A moment of the path: a drop, a tick, a change of the hazard, or the end.
 
     ``gap`` is the time since the node before; ``marks`` the censoring marks in it, None
-    where they are not printed. ``drop`` numbers the drop, -1 if it is none. ``at_risk``
+    where they are not printed, ``loose`` those that are read to be at a drop on either
+    side of it: each of the two gaps may have them. ``drop`` numbers the drop, -1 if it is none. ``at_risk``
     is the number printed at ``tick``, -1 if none: at a drop that the times cannot tell
     from a tick it may count before the drop or after it.
     """
@@ -68,6 +71,7 @@ class Node:
     time: float
     gap: float
     marks: tuple[float, ...] | None
+    loose: tuple[float, ...] = ()
     drop: int = -1
     at_risk: int = -1
     tick: float = math.nan
@@ -138,10 +142,10 @@ def pose(curve: DigitisedCurve, counts: PrintedCounts) -> Problem:
                 ticks.remove(tick)
     for j, when in enumerate(curve.time.tolist()):
         tick, number = at_tick.get(j, (math.nan, -1))
-        events.append((when, 2, Node(when, 0.0, None, j, number, tick)))
+        events.append((when, 2, Node(when, 0.0, None, drop=j, at_risk=number, tick=tick)))
     for tick, number in ticks:
         when = min(tick, curve.end)
-        events.append((when, 1, Node(when, 0.0, None, -1, number, when)))
+        events.append((when, 1, Node(when, 0.0, None, at_risk=number, tick=when)))
     if counts.marks is None:
         for k in range(1, SEGMENTS):
             when = curve.end * k / SEGMENTS
@@ -150,15 +154,22 @@ def pose(curve: DigitisedCurve, counts: PrintedCounts) -> Problem:
     events.sort(key=lambda e: e[:2])
     nodes, before = [], 0.0
     marks = None if counts.marks is None else np.sort(counts.marks)
+    reach = curve.time_error if curve.grid is None else 0.0
+    if marks is not None:
+        apart = np.abs(marks[:, None] - np.append(curve.time, -np.inf)).min(axis=1)
+        at_drop = (apart <= reach) & (reach > 0)
     for i, (when, _, node) in enumerate(events):
-        inside = None
+        inside, loose = None, ()
         if marks is not None:
             # Marks at the end are those who are left, not censored before it.
             right = curve.end if i + 1 == len(events) else when
             slack = 0.0 if i + 1 < len(events) else curve.time_error
             between = (marks >= before) & (marks < right - slack)
-            inside = tuple(marks[between].tolist())
-        nodes.append(replace(node, gap=when - before, marks=inside))
+            inside = tuple(marks[between & ~at_drop].tolist())
+            # With a mark at a drop the gaps on both sides may have it.
+            near = (marks >= before - reach) & (marks < right + reach - slack)
+            loose = tuple(marks[near & at_drop].tolist())
+        nodes.append(replace(node, gap=when - before, marks=inside, loose=loose))
         before = when
     return _bounded(curve, counts, tuple(nodes))
 
@@ -190,9 +201,10 @@ def _bounded(
             top -= len(node.marks or ())
             high[i] = min(high[i], top)
             if node.at_risk >= 0:
-                room = int(most[node.drop]) if node.drop >= 0 else 0
+                room = int(most[node.drop]) + MOST_BETWEEN if node.drop >= 0 else 0
                 high[i] = min(high[i], node.at_risk + room)
-                low[i] = max(low[i], node.at_risk)
+                if node.drop < 0:
+                    low[i] = max(low[i], node.at_risk)
             if node.drop >= 0:
                 j = node.drop
                 # With censoring, n at risk never exceeds n x S before the drop.
@@ -229,7 +241,8 @@ class LookAhead:
 
     ``after`` and ``before``: for each node, arrays (hazards, n, S, events) just after
     and just before it, n from ``problem.low``, S on a grid about the level in force;
-    each scaled to a maximum of 1. ``log_total``: log of the summed weight of all
+    each scaled to a maximum of 1. ``tick_last`` is ``after`` before a tick that
+    follows a drop read to be at it. ``log_total``: log of the summed weight of all
     paths.
     """
 
@@ -237,10 +250,11 @@ class LookAhead:
     hazards: Floats
     before: list[Floats]
     after: list[Floats]
+    tick_last: list[Floats]
     after_low: list[int]
     start: Floats
     log_total: float
-    thin: list[Floats] = field(default_factory=list)
+    thin: list[Floats]
 
 
 def _grid(problem: Problem, drop: int) -> tuple[float, float]:
@@ -270,18 +284,41 @@ def _thinning(
     n = np.arange(from_low, from_high + 1)[:, None]
     to = np.arange(problem.low[i], problem.high[i] + 1)[None, :]
     lost = n - to
-    allowed = (lost >= 0) & ((to > 0) | (n == 0))
     if node.marks is not None:
         more = lost - len(node.marks)
-        allowed &= (more >= 0) & (bool(node.marks) | (more == 0))
+        allowed = (more >= 0) & ((to > 0) | (n == 0))
+        allowed &= bool(node.marks or node.loose) | (more == 0)
+        more = more - len(node.loose)
         return np.where(allowed, SHARED_MARK ** np.maximum(more, 0.0), 0.0)[None]
-    if node.gap == 0:
-        return np.repeat(((lost == 0) & allowed).astype(float)[None], len(hazards), 0)
-    hazard = (hazards * (node.gap / problem.curve.end))[:, None, None]
+    return _binomial(n, to, hazards * (node.gap / problem.curve.end or 0.0))
+
+
+def _binomial(n: Ints, to: Ints, hazards: Floats) -> Floats:
+    """Return the chances (hazards, n, to) of who is left; 0 is left only of 0."""
+    lost = n - to
+    allowed = (lost >= 0) & ((to > 0) | (n == 0))
+    hazard = hazards[:, None, None]
     lost = np.maximum(lost, 0)
     ways = gammaln(n + 1) - gammaln(lost + 1) - gammaln(np.maximum(n - lost, 0) + 1)
-    log = ways + lost * np.log(-np.expm1(-hazard)) - (n - lost) * hazard
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log = ways + xlogy(lost, -np.expm1(-hazard)) - (n - lost) * hazard
     return np.where(allowed, np.exp(log), 0.0)
+
+
+def _between(problem: Problem, hazards: Floats, n: Ints, to: Ints) -> Floats:
+    """Return the chances (hazards, n, to) of censoring between a drop and its tick."""
+    if problem.nodes[0].marks is not None:
+        return (n[:, None] == to[None, :]).astype(float)[None]
+    share = problem.curve.time_error / 2 / problem.curve.end
+    found = _binomial(n[:, None], to[None, :], hazards * share)
+    return found * (n[:, None] - to[None, :] <= MOST_BETWEEN)
+
+
+def _tick_first(problem: Problem, node: Node) -> float:
+    """Return the chance that a drop is at or after the tick that it is read to be at."""
+    curve = problem.curve
+    spread = curve.time_error / DEVIATIONS / math.sqrt(curve.time_readings[node.drop])
+    return float(np.clip(ndtr((curve.time[node.drop] - node.tick) / spread), 0.01, 0.99))
 
 
 def look_ahead(problem: Problem) -> LookAhead:
@@ -298,6 +335,7 @@ def look_ahead(problem: Problem) -> LookAhead:
     before: list[Floats] = [np.empty(0)] * len(nodes)
     after: list[Floats] = [np.empty(0)] * len(nodes)
     after_low, thin = [0] * len(nodes), [np.empty(0)] * len(nodes)
+    tick_last = [np.empty(0)] * len(nodes)
     last = len(nodes) - 1
     log_total = 0.0
     value = np.zeros((g, problem.high[last] - problem.low[last] + 1, points, width))
@@ -308,7 +346,12 @@ def look_ahead(problem: Problem) -> LookAhead:
         if node.drop >= 0 or node.change:
             after[i] = value
         if node.drop >= 0:
-            value = _drop_back(problem, i, value, after_low[i])
+            if node.at_risk >= 0:
+                value, tick_last[i] = _drop_at_tick(
+                    problem, i, value, after_low[i], hazards
+                )
+            else:
+                value = _drop_back(problem, i, value, after_low[i])
         else:
             if node.at_risk >= 0:
                 n = np.arange(problem.low[i], problem.high[i] + 1)
@@ -336,7 +379,9 @@ def look_ahead(problem: Problem) -> LookAhead:
             f"of {problem.curve.error:g} and meets the printed counts."
         )
     log_total += math.log(start.mean())
-    return LookAhead(problem, hazards, before, after, after_low, start, log_total, thin)
+    return LookAhead(
+        problem, hazards, before, after, tick_last, after_low, start, log_total, thin
+    )
 
 
 def _end(problem: Problem, hazards: Floats) -> Floats:
@@ -379,8 +424,6 @@ def _drop_back(problem: Problem, i: int, value: Floats, value_low: int) -> Float
         away = dropped - problem.curve.survival[j]
         inside = np.abs(away) <= problem.tolerance + step
         weight = problem.likelihood(j, away) * inside * problem.tie ** (d - 1)
-        if node.at_risk >= 0:
-            weight = weight * _meets(node, n[rows], left)[:, None]
         keep = weight.any(axis=1)
         rows, left, weight = rows[keep], left[keep], weight[keep]
         cell, share = _place(problem, j, dropped[keep])
@@ -391,9 +434,31 @@ def _drop_back(problem: Problem, i: int, value: Floats, value_low: int) -> Float
     return found
 
 
-def _meets(node: Node, n: Ints, left: Ints) -> Floats:
-    """Return whether the printed number at risk is met before or after a drop."""
-    return ((n == node.at_risk) | (left == node.at_risk)).astype(float)
+def _drop_at_tick(
+    problem: Problem, i: int, value: Floats, value_low: int, hazards: Floats
+) -> tuple[Floats, Floats]:
+    """Return the weight before a drop and a tick whose order is not known.
+
+    Also the weight after the drop, before the tick, when the tick is last.
+    """
+    node = problem.nodes[i]
+    first = _tick_first(problem, node)
+    n = np.arange(problem.low[i], problem.high[i] + 1)
+    number = np.array([node.at_risk])
+    dropped = _drop_back(problem, i, value, value_low)
+    lost = _between(problem, hazards, number, n)[:, 0]
+    found = (n == node.at_risk)[None, :, None, None] * np.einsum(
+        "gn,gnsx->gsx", lost, dropped
+    )[:, None]
+    left = np.arange(value_low, value_low + value.shape[1])
+    held = _between(problem, hazards, left, number)
+    at = node.at_risk - value_low
+    inside = value[:, at] if 0 <= at < value.shape[1] else np.zeros_like(value[:, 0])
+    last = held[:, :, :, None] * inside[:, None]
+    return (
+        first * found + (1 - first) * _drop_back(problem, i, last, value_low),
+        last,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -401,7 +466,9 @@ class Paths:
     """Sampled paths: before and after every node, in the order of the nodes.
 
     ``before`` (paths, nodes): at risk just before each node; ``events`` (paths, drops);
-    ``censored`` (paths, nodes): censored in the gap before each node; ``survival``
+    ``censored`` (paths, nodes): censored in the gap before each node; ``between`` and ``tick_first``
+    (paths, drops): censored between a drop and the tick it is read to be at, and
+    whether that tick comes first; ``survival``
     (paths, drops): the curve after each drop. ``effective``: what the particles were
     worth when the paths were drawn, as a share of their number.
     """
@@ -409,6 +476,8 @@ class Paths:
     before: Ints
     events: Ints
     censored: Ints
+    between: Ints
+    tick_first: NDArray[np.bool_]
     survival: Floats
     effective: float
 
@@ -424,7 +493,7 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
     n = np.full(particles, problem.n)
     s, spent = np.ones(particles), np.zeros(particles, dtype=np.int64)
     hazard = _choose(np.repeat(ahead.start[None], particles, 0), rng)
-    history = np.zeros((particles, 2 * nodes + drops), dtype=np.int64)
+    history = np.zeros((particles, 2 * nodes + 3 * drops), dtype=np.int64)
     curve = np.ones((particles, drops))
     log_weight = np.zeros(particles)
     g = len(ahead.hazards)
@@ -452,17 +521,31 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
             level = node.drop
             here = future[hazard, n - problem.low[i], cell, spent] * (1 - share)
             here += future[hazard, n - problem.low[i], cell + 1, spent] * share
-            worth = _drop_worth(ahead, i, hazard, n, s, spent)
+            sizes = int(problem.most[level] - problem.fewest[level]) + 1
+            worth = _order_worth(ahead, i, hazard, n, s, spent)
             total = worth.sum(axis=1)
             with np.errstate(divide="ignore", invalid="ignore"):
                 step = np.log(total) - np.log(here)
             log_weight += np.where((total > 0) & (here > 0), step, -np.inf)
-            d = int(problem.fewest[level]) + _choose(worth, rng)
+            choice = _choose(worth, rng)
+            d = int(problem.fewest[level]) + choice % sizes
+            if node.at_risk >= 0:
+                # Columns: tick first with 0, 1, ... censored before the drop, or last.
+                first = choice < sizes * (MOST_BETWEEN + 1)
+                n = np.maximum(n - np.where(first, choice // sizes, 0), 0)
+                history[:, i] = n
+                late = np.where(first, 0, n - d - node.at_risk)
+                history[:, 2 * nodes + drops + level] = np.where(
+                    first, choice // sizes, late
+                )
+                history[:, 2 * nodes + 2 * drops + level] = first
             d = np.minimum(d, n)
             s = s * (n - d) / np.maximum(n, 1)
             if problem.spare >= 0:
                 spent = np.minimum(spent + d - problem.fewest[level], problem.spare)
             n = n - d
+            if node.at_risk >= 0:
+                n = n - late
             history[:, 2 * nodes + level] = d
             curve[:, level] = s
             low, high = _left(problem, i)
@@ -482,19 +565,50 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
     kept = _systematic(log_weight, paths, rng)
     return Paths(
         history[kept, :nodes],
-        history[kept, 2 * nodes :],
+        history[kept, 2 * nodes : 2 * nodes + drops],
         history[kept, nodes : 2 * nodes],
+        history[kept, 2 * nodes + drops : 2 * nodes + 2 * drops],
+        history[kept, 2 * nodes + 2 * drops :] == 1,
         curve[kept],
         _effective(log_weight) / particles,
     )
 
 
-def _drop_worth(
+def _order_worth(
     ahead: LookAhead, i: int, hazard: Ints, n: Ints, s: Floats, spent: Ints
 ) -> Floats:
+    """Return the weights of a drop; at a tick for either order, side by side."""
+    node, problem = ahead.problem.nodes[i], ahead.problem
+    if node.at_risk < 0:
+        return _drop_worth(ahead, i, ahead.after[i], hazard, n, s, spent)
+    first = _tick_first(problem, node)
+    number = np.array([node.at_risk])
+    fewer = np.maximum(node.at_risk - np.arange(MOST_BETWEEN + 1), 0)
+    lost = _between(problem, ahead.hazards, number, fewer)[:, 0]
+    # At 0 the columns would repeat.
+    lost *= node.at_risk >= np.arange(MOST_BETWEEN + 1)
+    parts = []
+    for k, left in enumerate(fewer):
+        worth = _drop_worth(
+            ahead, i, ahead.after[i], hazard, np.full_like(n, left), s, spent
+        )
+        parts.append(worth * (first * (n == node.at_risk) * lost[hazard, k])[:, None])
+    last = _drop_worth(ahead, i, ahead.tick_last[i], hazard, n, s, spent)
+    return np.hstack([*parts, (1 - first) * last])
+
+
+def _drop_worth(
+    ahead: LookAhead,
+    i: int,
+    after: Floats,
+    hazard: Ints,
+    n: Ints,
+    s: Floats,
+    spent: Ints,
+) -> Floats:
     """Return the weights (particles, sizes of the drop), from the exact curve."""
-    problem, node = ahead.problem, ahead.problem.nodes[i]
-    j, after, low = node.drop, ahead.after[i], ahead.after_low[i]
+    problem = ahead.problem
+    j, low = problem.nodes[i].drop, ahead.after_low[i]
     first = int(problem.fewest[j])
     d = np.arange(first, int(problem.most[j]) + 1)[None, :]
     left = n[:, None] - d
@@ -513,10 +627,7 @@ def _drop_worth(
     )
     worth = after[where] * (1 - share)
     worth += after[where[0], where[1], cell + 1, where[3]] * share
-    worth *= fits * problem.likelihood(j, away) * problem.tie ** (d - 1.0)
-    if node.at_risk >= 0:
-        worth *= _meets(node, n[:, None], left)
-    return worth
+    return worth * (fits * problem.likelihood(j, away) * problem.tie ** (d - 1.0))
 
 
 def _choose(weight: Floats, rng: np.random.Generator) -> Ints:
@@ -555,13 +666,15 @@ def count_paths(problem: Problem, limit: int = 100_000) -> tuple[float, bool]:
     n = np.array([problem.n])
     s, spent, ways = np.ones(1), np.zeros(1, dtype=np.int64), np.ones(1)
     every = np.arange(problem.n + 1)
+    marked = problem.nodes[0].marks is not None
     # Which of the gaps between two drops held a censoring tells no sequences apart.
     reach = np.eye(problem.n + 1, dtype=bool)
     for i, node in enumerate(problem.nodes):
         lost = every[:, None] - every
         allowed = (lost >= 0) & ((every > 0) | (every[:, None] == 0))
         if node.marks is not None:
-            allowed &= (lost >= len(node.marks)) if node.marks else (lost == 0)
+            some = bool(node.marks or node.loose)
+            allowed &= (lost >= len(node.marks)) if some else (lost == 0)
         elif node.gap == 0:
             allowed &= lost == 0
         allowed &= (every >= problem.low[i]) & (every <= problem.high[i])
@@ -570,6 +683,14 @@ def count_paths(problem: Problem, limit: int = 100_000) -> tuple[float, bool]:
         reach = reach @ allowed
         if node.drop < 0:
             continue
+        if node.at_risk >= 0:
+            # The tick first: a few fewer than it says may be left at the drop.
+            early = reach[:, node.at_risk].copy()
+            last = reach & (every > node.at_risk)
+            reach = last
+            for few in range(MOST_BETWEEN + 1):
+                if node.at_risk - few > 0:
+                    reach[:, node.at_risk - few] = early & (few == 0 or not marked)
         row, to = np.nonzero(reach[n])
         s, spent, ways = s[row], spent[row], ways[row]
         found = []
@@ -580,7 +701,10 @@ def count_paths(problem: Problem, limit: int = 100_000) -> tuple[float, bool]:
             ok = np.abs(after - problem.curve.survival[j]) <= problem.tolerance
             ok &= left >= 0
             if node.at_risk >= 0:
-                ok &= (to == node.at_risk) | (left == node.at_risk)
+                late = left - node.at_risk
+                most = 0 if marked else MOST_BETWEEN
+                ok &= (to <= node.at_risk) | ((late >= 0) & (late <= most))
+                left = np.where(to <= node.at_risk, left, node.at_risk)
             more = spent + (d - problem.fewest[j] if problem.spare >= 0 else 0)
             ok &= more <= max(problem.spare, 0)
             found.append((left[ok], after[ok], more[ok], ways[ok]))
