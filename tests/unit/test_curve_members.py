@@ -6,7 +6,6 @@ one node at a time, with the prior worked out by hand.
 
 from __future__ import annotations
 
-import itertools
 import math
 from fractions import Fraction
 from time import perf_counter
@@ -17,13 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from reanalysis.curve_members import rebuild
+from reanalysis.curve_members import rebuild, weigh
 from reanalysis.digitised_curve import PrintedCounts, read_curve
 from reanalysis.errors import MethodError
 from reanalysis.guyot import rebuild_once
 from reanalysis.risk_paths import (
     HAZARDS,
-    SEGMENTS,
     SHARED_MARK,
     STAY,
     count_paths,
@@ -121,9 +119,24 @@ def sequences(curve, counts):
 
 CASES = {
     "no table": ([2, 3, 3.5, 5, 6, 8, 9, 10], [1, 0, 1, 0, 1, 0, 1, 0], {}, 0.02),
-    "table": ([1, 2, 4, 5, 6, 7, 9, 10], [0, 1, 0, 1, 0, 1, 0, 0], {"ticks": [3, 6]}, 0.03),
-    "total": ([1, 2, 2, 5, 6, 7, 9, 10], [0, 1, 1, 1, 0, 1, 0, 0], {"total": True}, 0.04),
-    "marks": ([1, 2, 4, 5, 6, 7, 9, 10], [0, 1, 0, 1, 0, 1, 0, 0], {"marks": True}, 0.05),
+    "table": (
+        [1, 2, 4, 5, 6, 7, 9, 10],
+        [0, 1, 0, 1, 0, 1, 0, 0],
+        {"ticks": [3, 6]},
+        0.03,
+    ),
+    "total": (
+        [1, 2, 2, 5, 6, 7, 9, 10],
+        [0, 1, 1, 1, 0, 1, 0, 0],
+        {"total": True},
+        0.04,
+    ),
+    "marks": (
+        [1, 2, 4, 5, 6, 7, 9, 10],
+        [0, 1, 0, 1, 0, 1, 0, 0],
+        {"marks": True},
+        0.05,
+    ),
     "to zero": ([1, 2, 4, 5, 6, 6], [0, 1, 0, 1, 1, 1], {}, 0.03),
 }
 
@@ -150,7 +163,9 @@ def test_members_follow_the_enumerated_law(case):
     )
     at_drop = [i for i, node in enumerate(pose(curve, counts).nodes) if node.drop >= 0]
     seen: dict[tuple, int] = {}
-    for n, d in zip(paths.before[:, at_drop].tolist(), paths.events.tolist(), strict=True):
+    for n, d in zip(
+        paths.before[:, at_drop].tolist(), paths.events.tolist(), strict=True
+    ):
         key = tuple(zip(n, d, strict=True))
         seen[key] = seen.get(key, 0) + 1
     assert set(seen) <= set(law)
@@ -167,8 +182,14 @@ def test_members_keep_to_the_print(seed):
     """Counts add up, the print is met, no death on the flat tail, the curve is near."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 40))
-    event_at, censored_at = rng.exponential(10, n), rng.uniform(1, rng.uniform(5, 60), n)
-    time, event = np.minimum(event_at, censored_at), (event_at <= censored_at).astype(int)
+    event_at, censored_at = (
+        rng.exponential(10, n),
+        rng.uniform(1, rng.uniform(5, 60), n),
+    )
+    time, event = (
+        np.minimum(event_at, censored_at),
+        (event_at <= censored_at).astype(int),
+    )
     if rng.random() < 0.3:
         time = np.ceil(time)
     ticks = np.arange(0, time.max(), 4.0) if rng.random() < 0.6 else np.empty(0)
@@ -206,7 +227,10 @@ def test_jittered_times_keep_the_risk_table(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(5, 40))
     event_at, censored_at = rng.exponential(10, n), rng.uniform(1, 40, n)
-    time, event = np.minimum(event_at, censored_at), (event_at <= censored_at).astype(int)
+    time, event = (
+        np.minimum(event_at, censored_at),
+        (event_at <= censored_at).astype(int),
+    )
     if not event.any():
         return
     drops, _, _, survival = product_limit(time, event)
@@ -226,7 +250,10 @@ def test_jittered_times_keep_the_risk_table(seed):
         members = rebuild(curve, counts, members=20, seed=1)
     except MethodError:
         # Two events closer than the reading of times on either side of a tick.
-        assert np.diff(np.append(drops, ticks)[np.argsort(np.append(drops, ticks))]).min() < 0.4
+        assert (
+            np.diff(np.append(drops, ticks)[np.argsort(np.append(drops, ticks))]).min()
+            < 0.4
+        )
         return
     assert np.abs(members.drop_time - curve.time).max() <= 0.2 + 1e-9
     for rows in members.time:
@@ -258,10 +285,15 @@ def test_true_sequence_is_among_the_members_of_a_small_clean_curve(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(5, 21))
     event_at, censored_at = rng.exponential(10, n), rng.uniform(2, 40, n)
-    time, event = np.minimum(event_at, censored_at), (event_at <= censored_at).astype(int)
+    time, event = (
+        np.minimum(event_at, censored_at),
+        (event_at <= censored_at).astype(int),
+    )
     _, at_risk, died, _ = product_limit(time, event)
     members = rebuild(drawn(time, event), PrintedCounts(n), members=200, seed=seed)
-    same = (members.at_risk == at_risk).all(axis=1) & (members.events == died).all(axis=1)
+    same = (members.at_risk == at_risk).all(axis=1) & (members.events == died).all(
+        axis=1
+    )
     assert same.any()
 
 
@@ -308,7 +340,10 @@ def test_ties_on_a_grid_of_weeks():
 def test_two_hundred_members_of_a_hundred_patients_within_a_second():
     rng = np.random.default_rng(8)
     event_at, censored_at = rng.exponential(20, 100), rng.uniform(5, 50, 100)
-    time, event = np.minimum(event_at, censored_at), (event_at <= censored_at).astype(int)
+    time, event = (
+        np.minimum(event_at, censored_at),
+        (event_at <= censored_at).astype(int),
+    )
     curve, counts = drawn(time, event, error=0.004), PrintedCounts(100)
     took = []
     for _ in range(3):
@@ -316,6 +351,48 @@ def test_two_hundred_members_of_a_hundred_patients_within_a_second():
         rebuild(curve, counts, members=200, count_up_to=0)
         took.append(perf_counter() - began)
     assert min(took) < 1
+
+
+def test_printed_results_weigh_members():
+    ratio, p = np.array([0.44, 0.446, 0.5, 0.452]), np.array([0.04, 0.03, 0.03, 0.04])
+    weighed = weigh([(ratio, 0.445, 0.455), (p, 0.025, 0.035)])
+    assert_array_equal(weighed.weight, [0, 1, 0, 0])
+    assert weighed.effective == 1
+    assert weigh([(ratio, 0.445, 0.455)]).effective == 2
+    assert weigh([(ratio, 0.7, 0.8)]).effective == 0
+
+
+def test_a_censoring_between_a_tick_and_an_event_read_to_be_at_it():
+    # Two at risk at 40, one of them censored before the event at 40.06.
+    time = np.array([10.0, 20, 30, 40.03, 40.06])
+    event = np.array([1, 1, 1, 0, 1])
+    curve = read_curve(
+        [0, 10, 20, 30, 40.03],
+        [1, 0.8, 0.6, 0.4, 0.0],
+        error=0.002,
+        time_error=0.2,
+        n=5,
+    )
+    ticks = np.array([0.0, 40.0])
+    counts = PrintedCounts(5, ticks, numbers(time, ticks), int(event.sum()))
+    members = rebuild(curve, counts, members=100)
+    assert members.event.sum(axis=1).tolist() == [4] * 100
+    assert members.at_risk[:, -1].tolist() == [1] * 100
+    for rows in members.time:
+        assert_array_equal(numbers(rows, ticks), counts.at_risk)
+
+
+def test_a_mark_read_beside_a_drop_may_be_on_either_side():
+    # The mark at 19.9 is of a patient censored after the event at 20.
+    curve = read_curve(
+        [0, 10, 20, 30, 35],
+        [1, 0.8, 0.6, 0.3, 0.3],
+        error=0.002,
+        time_error=0.2,
+        n=5,
+    )
+    members = rebuild(curve, PrintedCounts(5, marks=np.array([19.9, 35.0])), members=50)
+    assert members.at_risk.tolist() == [[5, 4, 2]] * 50
 
 
 # Guyot's algorithm --------------------------------------------------------------
@@ -331,7 +408,10 @@ def test_guyot_without_censoring_is_the_truth():
 def test_guyot_meets_the_numbers_at_risk():
     rng = np.random.default_rng(12)
     event_at, censored_at = rng.exponential(20, 60), rng.uniform(5, 50, 60)
-    time, event = np.minimum(event_at, censored_at), (event_at <= censored_at).astype(int)
+    time, event = (
+        np.minimum(event_at, censored_at),
+        (event_at <= censored_at).astype(int),
+    )
     ticks = np.arange(0, time.max(), 8.0)
     counts = PrintedCounts(60, ticks, numbers(time, ticks), int(event.sum()))
     one = rebuild_once(drawn(time, event), counts)
@@ -349,11 +429,3 @@ def test_guyot_spreads_censoring_evenly():
     counts = PrintedCounts(10, ticks, numbers(time, ticks))
     one = rebuild_once(drawn(time, event), counts)
     assert_allclose(one.time[0][:4], [2, 4, 6, 8])
-
-
-def test_all_orders_of_the_ledger_agree():
-    """The enumeration itself: n = 3, one drop to 2/3 is 1 of 3 and nothing else."""
-    curve = drawn([1.0, 2, 3], [1, 0, 0])
-    assert set(sequences(curve, PrintedCounts(3))) == {((3, 1),)}
-    assert SEGMENTS > 1
-    assert list(itertools.chain(HAZARDS)) == sorted(HAZARDS)

@@ -131,6 +131,11 @@ def test_counts_that_belong_to_another_curve_are_refused(counts, reason):
         check_counts(read(), counts)
 
 
+def test_a_curve_of_no_length_is_refused():
+    with pytest.raises(MethodError, match="ends at time 0"):
+        check_counts(read([0], [1]), PrintedCounts(4))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_reading_within_the_errors_gives_the_steps_back(data):
@@ -143,7 +148,9 @@ def test_any_reading_within_the_errors_gives_the_steps_back(data):
     when = 2.0 * (np.arange(drops) + 1)
     above = np.append(1.0, levels)[:-1]
     time = np.concatenate([[0.0], np.repeat(when, 2), [2.0 * drops + 3]])
-    value = np.concatenate([[1.0], np.column_stack([above, levels]).ravel(), levels[-1:]])
+    value = np.concatenate(
+        [[1.0], np.column_stack([above, levels]).ravel(), levels[-1:]]
+    )
     error = 0.2 / n
     time = (time + rng.uniform(-0.3, 0.3, time.size)).clip(0)
     value = (value + rng.uniform(-error, error, value.size)).clip(0, 1)

@@ -309,6 +309,8 @@ def check_counts(curve: DigitisedCurve, counts: PrintedCounts) -> None:
     """
     n, drops = counts.n, curve.time.size
     ticks, at_risk = counts.tick_time, counts.at_risk
+    if not curve.end > 0:
+        raise MethodError("The curve ends at time 0.")
     if n < 1:
         raise MethodError("A curve needs at least one patient.")
     if drops > n:

@@ -42,9 +42,9 @@ from reanalysis.risk_sets import Floats, Ints
 #: Expected censorings per patient over the whole follow-up, equally likely.
 HAZARDS = (0.02, 0.15, 0.6, 2.0, 6.0, 20.0)
 #: Stretches of follow-up in which the hazard of censoring is constant.
-SEGMENTS = 6
+SEGMENTS = 12
 #: Chance that the hazard stays as it was when a stretch begins.
-STAY = 0.6
+STAY = 0.5
 #: Limits of the weight of one more event at the same drop.
 FEWEST_TIES, MOST_TIES = 0.02, 0.5
 #: Most patients censored between a tick and a drop that is read to be at it.
@@ -63,9 +63,9 @@ class Node:
 
     ``gap`` is the time since the node before; ``marks`` the censoring marks in it, None
     where they are not printed, ``loose`` those that are read to be at a drop on either
-    side of it: each of the two gaps may have them. ``drop`` numbers the drop, -1 if it is none. ``at_risk``
-    is the number printed at ``tick``, -1 if none: at a drop that the times cannot tell
-    from a tick it may count before the drop or after it.
+    side of it: each of the two gaps may have them. ``drop`` numbers the drop, -1 if it
+    is none. ``at_risk`` is the number printed at ``tick``, -1 if none: at a drop that
+    the times cannot tell from a tick it may count before the drop or after it.
     """
 
     time: float
@@ -142,7 +142,9 @@ def pose(curve: DigitisedCurve, counts: PrintedCounts) -> Problem:
                 ticks.remove(tick)
     for j, when in enumerate(curve.time.tolist()):
         tick, number = at_tick.get(j, (math.nan, -1))
-        events.append((when, 2, Node(when, 0.0, None, drop=j, at_risk=number, tick=tick)))
+        events.append(
+            (when, 2, Node(when, 0.0, None, drop=j, at_risk=number, tick=tick))
+        )
     for tick, number in ticks:
         when = min(tick, curve.end)
         events.append((when, 1, Node(when, 0.0, None, at_risk=number, tick=when)))
@@ -290,7 +292,7 @@ def _thinning(
         allowed &= bool(node.marks or node.loose) | (more == 0)
         more = more - len(node.loose)
         return np.where(allowed, SHARED_MARK ** np.maximum(more, 0.0), 0.0)[None]
-    return _binomial(n, to, hazards * (node.gap / problem.curve.end or 0.0))
+    return _binomial(n, to, hazards * (node.gap / problem.curve.end))
 
 
 def _binomial(n: Ints, to: Ints, hazards: Floats) -> Floats:
@@ -315,17 +317,20 @@ def _between(problem: Problem, hazards: Floats, n: Ints, to: Ints) -> Floats:
 
 
 def _tick_first(problem: Problem, node: Node) -> float:
-    """Return the chance that a drop is at or after the tick that it is read to be at."""
+    """Return the chance that a drop is not before the tick it is read to be at."""
     curve = problem.curve
     spread = curve.time_error / DEVIATIONS / math.sqrt(curve.time_readings[node.drop])
-    return float(np.clip(ndtr((curve.time[node.drop] - node.tick) / spread), 0.01, 0.99))
+    return float(
+        np.clip(ndtr((curve.time[node.drop] - node.tick) / spread), 0.01, 0.99)
+    )
 
 
 def look_ahead(problem: Problem) -> LookAhead:
     """Return the weight of all futures of every state, from the end backwards.
 
     Raises :class:`MethodError` when no path was found. Sums run in a fixed order, not
-    through a threaded library, so that they do not depend on the number of cores.
+    through a threaded library, so that they do not depend on the number of cores. What
+    is kept is kept in single precision: it only guides the particles.
     """
     nodes = problem.nodes
     marked = nodes[0].marks is not None
@@ -336,20 +341,19 @@ def look_ahead(problem: Problem) -> LookAhead:
     after: list[Floats] = [np.empty(0)] * len(nodes)
     after_low, thin = [0] * len(nodes), [np.empty(0)] * len(nodes)
     tick_last = [np.empty(0)] * len(nodes)
-    last = len(nodes) - 1
+    end = len(nodes) - 1
     log_total = 0.0
-    value = np.zeros((g, problem.high[last] - problem.low[last] + 1, points, width))
+    value = np.zeros((g, problem.high[end] - problem.low[end] + 1, points, width))
     value[..., -1] = _end(problem, hazards)[:, :, None]
-    for i in range(last, -1, -1):
+    for i in range(end, -1, -1):
         node = nodes[i]
         after_low[i] = _left(problem, i)[0]
         if node.drop >= 0 or node.change:
-            after[i] = value
+            after[i] = value.astype(np.float32)
         if node.drop >= 0:
             if node.at_risk >= 0:
-                value, tick_last[i] = _drop_at_tick(
-                    problem, i, value, after_low[i], hazards
-                )
+                value, kept = _drop_at_tick(problem, i, value, after_low[i], hazards)
+                tick_last[i] = kept.astype(np.float32)
             else:
                 value = _drop_back(problem, i, value, after_low[i])
         else:
@@ -366,11 +370,12 @@ def look_ahead(problem: Problem) -> LookAhead:
             )
         value = value / top
         log_total += math.log(top)
-        before[i] = value
+        before[i] = value.astype(np.float32)
         low, high = (problem.n, problem.n) if i == 0 else _left(problem, i - 1)
-        thin[i] = _thinning(problem, i, hazards, low, high)
+        lost = _thinning(problem, i, hazards, low, high)
+        thin[i] = lost.astype(np.float32)
         shape = (g, value.shape[1], points * width)
-        value = np.einsum("gab,gbk->gak", thin[i], value.reshape(shape))
+        value = np.einsum("gab,gbk->gak", lost, value.reshape(shape))
         value = value.reshape(g, high - low + 1, points, width)
     start = value[:, 0, HALF_GRID + 1, 0]
     if not start.sum() > 0:
@@ -466,11 +471,11 @@ class Paths:
     """Sampled paths: before and after every node, in the order of the nodes.
 
     ``before`` (paths, nodes): at risk just before each node; ``events`` (paths, drops);
-    ``censored`` (paths, nodes): censored in the gap before each node; ``between`` and ``tick_first``
-    (paths, drops): censored between a drop and the tick it is read to be at, and
-    whether that tick comes first; ``survival``
-    (paths, drops): the curve after each drop. ``effective``: what the particles were
-    worth when the paths were drawn, as a share of their number.
+    ``censored`` (paths, nodes): censored in the gap before each node; ``between`` and
+    ``tick_first`` (paths, drops): censored between a drop and the tick it is read to be
+    at, and whether that tick comes first; ``survival`` (paths, drops): the curve after
+    each drop. ``effective``: what the particles were worth when the paths were drawn,
+    as a share of their number.
     """
 
     before: Ints
