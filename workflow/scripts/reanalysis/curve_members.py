@@ -21,10 +21,12 @@ from reanalysis.digitised_curve import (
 )
 from reanalysis.errors import MethodError
 from reanalysis.risk_paths import (
+    LookAhead,
     Paths,
     Problem,
     count_paths,
     look_ahead,
+    near_drops,
     pose,
     sample_paths,
 )
@@ -32,6 +34,8 @@ from reanalysis.risk_sets import Floats, Ints
 
 #: Members drawn together: the unit of parallel work, so that cores change nothing.
 BLOCK = 200
+#: Drops that a tick of the risk table is tried around, where times do not tell.
+MOST_AROUND = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +87,10 @@ def rebuild(
     """
     check_counts(curve, counts)
     try:
-        problem = pose(curve, counts)
-        ahead = look_ahead(problem)
+        ahead = _best_ahead(curve, counts)
     except MethodError as error:
         raise MethodError(_blame(curve, counts, str(error))) from None
-    messages = list(curve.messages)
+    problem, messages = ahead.problem, list(curve.messages)
     solutions = float("nan")
     if count_up_to:
         number, complete = count_paths(problem, count_up_to)
@@ -142,6 +145,31 @@ def weigh(
         inside = (values >= low - slack) & (values <= high + slack)
         weight = weight * inside.astype(float)
     return PrintedWeights(np.asarray(weight, dtype=float))
+
+
+def _best_ahead(curve: DigitisedCurve, counts: PrintedCounts) -> LookAhead:
+    """Return the look ahead, with each tick of the risk table at the likeliest drop.
+
+    Where several drops are read to be at a tick, the tick may lie around any of them.
+    """
+    around: dict[float, int] = {}
+    best, problem = None, None
+    try:
+        best = look_ahead(pose(curve, counts))
+    except MethodError as error:
+        problem = error
+    for tick in counts.tick_time.tolist():
+        for j in near_drops(curve, tick)[1:MOST_AROUND]:
+            other = around | {tick: j}
+            try:
+                found = look_ahead(pose(curve, counts, other))
+            except MethodError:
+                continue
+            if best is None or found.log_total > best.log_total:
+                best, around = found, other
+    if best is None:
+        raise problem or MethodError("No list of patients was found.")
+    return best
 
 
 def _blocks(members: int) -> list[int]:
@@ -204,7 +232,8 @@ def _rows(
     counted = np.hstack([paths.censored, paths.between])
     gap = np.repeat(np.tile(np.arange(counted.shape[1]), many), counted.ravel())
     member = np.repeat(np.arange(many), counted.sum(axis=1))
-    high = stop[member, gap]
+    # Who is censored in a gap is no longer at risk at its end, however short it is.
+    high = np.nextafter(stop[member, gap], 0)
     low = np.minimum(start[member, gap], high)
     censored = low + (high - low) * rng.random(len(gap))
     if counts.marks is not None:
@@ -262,10 +291,8 @@ def _drop_times(problem: Problem, paths: Paths, rng: np.random.Generator) -> Flo
             if node.drop >= 0:
                 earlier += ~paths.tick_first[:, node.drop]
             after = number >= earlier[:, None]
-            just_before = np.nextafter(node.tick, 0)
-            when = np.where(
-                after, np.maximum(when, node.tick), np.minimum(when, just_before)
-            )
+            below, above = np.nextafter(node.tick, [0, np.inf])
+            when = np.where(after, np.maximum(when, above), np.minimum(when, below))
         passed += node.drop >= 0
     return when
 

@@ -19,7 +19,7 @@ from reanalysis.errors import MethodError
 from reanalysis.risk_sets import Floats, Ints
 
 #: Errors that are called normal have this many standard deviations in ``error``.
-DEVIATIONS = 3.5
+DEVIATIONS = 3.0
 #: Readings of one level beyond these add no precision: they share their errors.
 MOST_READINGS = 4
 #: Relative slack for numbers that went through text or a unit.

@@ -118,8 +118,25 @@ class Problem:
         return np.exp(-0.5 * self.curve.readings[drop] * (away / deviation) ** 2)
 
 
-def pose(curve: DigitisedCurve, counts: PrintedCounts) -> Problem:
+def near_drops(curve: DigitisedCurve, tick: float) -> list[int]:
+    """Return the drops that times cannot tell from a tick, the nearest first."""
+    # Times on a grid are exact, and an event at the tick is counted at it.
+    if curve.grid is not None or not curve.time_error:
+        return []
+    away = np.abs(curve.time - tick)
+    order = np.argsort(away, kind="stable")
+    return [int(j) for j in order if away[j] <= curve.time_error]
+
+
+def pose(
+    curve: DigitisedCurve,
+    counts: PrintedCounts,
+    around: dict[float, int] | None = None,
+) -> Problem:
     """Return the nodes and bounds of one arm.
+
+    ``around`` says for a tick of the risk table just before or just after which drop
+    it lies, where not the nearest.
 
     Raises :class:`MethodError` when the bounds leave no number for a node.
     """
@@ -133,13 +150,11 @@ def pose(curve: DigitisedCurve, counts: PrintedCounts) -> Problem:
     ]
     at_tick: dict[int, tuple[float, int]] = {}
     for tick in list(ticks):
-        near = np.abs(curve.time - tick[0])
-        # Times on a grid are exact, and an event at the tick is counted at it.
-        if near.size and curve.grid is None and near.min() <= curve.time_error > 0:
-            j = int(near.argmin())
-            if j not in at_tick:
-                at_tick[j] = tick
-                ticks.remove(tick)
+        near = near_drops(curve, tick[0])
+        j = (around or {}).get(tick[0], near[0] if near else -1)
+        if j >= 0 and j not in at_tick:
+            at_tick[j] = tick
+            ticks.remove(tick)
     for j, when in enumerate(curve.time.tolist()):
         tick, number = at_tick.get(j, (math.nan, -1))
         events.append(
