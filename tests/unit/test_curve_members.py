@@ -17,18 +17,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from reanalysis.curve_members import rebuild, weigh
+from reanalysis.curve_problem import pose
 from reanalysis.digitised_curve import PrintedCounts, read_curve
 from reanalysis.errors import MethodError
 from reanalysis.guyot import rebuild_once
-from reanalysis.risk_paths import (
-    HAZARDS,
-    SHARED_MARK,
-    STAY,
-    count_paths,
-    look_ahead,
-    pose,
-    sample_paths,
-)
+from reanalysis.path_counts import count_paths
+from reanalysis.risk_paths import HAZARDS, SHARED_MARK, STAY, look_ahead, sample_paths
 
 
 def product_limit(time, event):

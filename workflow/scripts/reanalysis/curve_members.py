@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reanalysis.curve_problem import Problem, near_drops, pose
 from reanalysis.digitised_curve import (
     DEVIATIONS,
     DigitisedCurve,
@@ -20,16 +21,8 @@ from reanalysis.digitised_curve import (
     check_counts,
 )
 from reanalysis.errors import MethodError
-from reanalysis.risk_paths import (
-    LookAhead,
-    Paths,
-    Problem,
-    count_paths,
-    look_ahead,
-    near_drops,
-    pose,
-    sample_paths,
-)
+from reanalysis.path_counts import count_paths
+from reanalysis.risk_paths import LookAhead, Paths, look_ahead, sample_paths
 from reanalysis.risk_sets import Floats, Ints
 
 #: Members drawn together: the unit of parallel work, so that cores change nothing.

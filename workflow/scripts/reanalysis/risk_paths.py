@@ -13,14 +13,13 @@ let errors add up). Given the state, the future does not depend on the past.
    sequential Monte Carlo). The steps are as good as exact, so the weights stay even.
 
 Prior, stated: every patient has the same chance to be censored at a moment, with a
-hazard that is one of :data:`HAZARDS` per follow-up and may change at
-:data:`SEGMENTS` - 1 equidistant times; censoring so falls evenly in time between ticks
-of a risk table. Whoever is left at the end of the
-curve was left by a closing date or, as likely, was the last one to be censored. Where
-all censoring marks are printed they take the place of all this. A drop
-of d events has weight ``tie ** (d - 1)``, where ``tie`` is how many drops fall in a
-stretch as short as the times are known to, between :data:`FEWEST_TIES` and
-:data:`MOST_TIES`.
+hazard that is one of :data:`HAZARDS` per follow-up and may change where one of the
+stretches of :mod:`reanalysis.curve_problem` begins; censoring so falls about evenly in
+time between ticks of a risk table. Whoever is left at the end of the curve was left by
+a closing date or, as likely, was the last one to be censored. Where all censoring marks
+are printed they take the place of all this. A drop of d events has weight
+``tie ** (d - 1)``, where ``tie`` is how many drops fall in a stretch as short as the
+times are known to, within limits.
 
 Sources: Kaplan and Meier 1958; Guarniero, Johansen and Lee, JASA 2017;112:1636
 (look-ahead particle filters); Whiteley and Lee, Annals of Statistics 2014;42:115.
@@ -29,227 +28,27 @@ Sources: Kaplan and Meier 1958; Guarniero, Johansen and Lee, JASA 2017;112:1636
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr, xlogy
 
-from reanalysis.digitised_curve import DEVIATIONS, DigitisedCurve, PrintedCounts
+from reanalysis.curve_problem import MOST_BETWEEN, Node, Problem
+from reanalysis.digitised_curve import DEVIATIONS
 from reanalysis.errors import MethodError
 from reanalysis.risk_sets import Floats, Ints
 
 #: Expected censorings per patient over the whole follow-up, equally likely.
 HAZARDS = (0.02, 0.15, 0.6, 2.0, 6.0, 20.0)
-#: Stretches of follow-up in which the hazard of censoring is constant.
-SEGMENTS = 12
 #: Chance that the hazard stays as it was when a stretch begins.
 STAY = 0.5
-#: Limits of the weight of one more event at the same drop.
-FEWEST_TIES, MOST_TIES = 0.02, 0.5
-#: Most patients censored between a tick and a drop that is read to be at it.
-MOST_BETWEEN = 2
 #: Chance that the end of the curve is one patient's, not a closing date.
 ALONE = 0.5
 #: Weight of one more patient censored at the same mark.
 SHARED_MARK = 0.1
 #: Points of the grid of S on either side of a level, inside the error.
 HALF_GRID = 6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
-    """A moment of the path: a drop, a tick, a change of the hazard, or the end.
-
-    ``gap`` is the time since the node before; ``marks`` the censoring marks in it, None
-    where they are not printed, ``loose`` those that are read to be at a drop on either
-    side of it: each of the two gaps may have them. ``drop`` numbers the drop, -1 if it
-    is none. ``at_risk`` is the number printed at ``tick``, -1 if none: at a drop that
-    the times cannot tell from a tick it may count before the drop or after it.
-    """
-
-    time: float
-    gap: float
-    marks: tuple[float, ...] | None
-    loose: tuple[float, ...] = ()
-    drop: int = -1
-    at_risk: int = -1
-    tick: float = math.nan
-    change: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Problem:
-    """One arm as nodes, with bounds that any path keeps.
-
-    ``low`` and ``high`` (nodes,): numbers at risk just before each node; ``fewest`` and
-    ``most`` (drops,): events at a drop. ``spare`` is how many events the printed total
-    leaves beyond the fewest, -1 where no total is printed.
-    """
-
-    curve: DigitisedCurve
-    n: int
-    nodes: tuple[Node, ...]
-    low: Ints
-    high: Ints
-    fewest: Ints
-    most: Ints
-    spare: int
-
-    @property
-    def tolerance(self) -> float:
-        """How far the rebuilt curve may be from a level, with slack for rounding."""
-        return self.curve.error * (1 + 1e-9) + 1e-12
-
-    @property
-    def tie(self) -> float:
-        """Weight of one more event at the same drop."""
-        known_to = self.curve.grid or self.curve.time_error
-        if not self.curve.end > 0:
-            return MOST_TIES
-        near = self.curve.time.size * known_to / self.curve.end
-        return min(max(near, FEWEST_TIES), MOST_TIES)
-
-    def likelihood(self, drop: int, away: Floats) -> Floats:
-        """Return the likelihood of a reading when the curve is ``away`` from it."""
-        if self.curve.rounded:
-            return np.ones_like(away)
-        deviation = self.curve.error / DEVIATIONS
-        return np.exp(-0.5 * self.curve.readings[drop] * (away / deviation) ** 2)
-
-
-def near_drops(curve: DigitisedCurve, tick: float) -> list[int]:
-    """Return the drops that times cannot tell from a tick, the nearest first."""
-    # Times on a grid are exact, and an event at the tick is counted at it.
-    if curve.grid is not None or not curve.time_error:
-        return []
-    away = np.abs(curve.time - tick)
-    order = np.argsort(away, kind="stable")
-    return [int(j) for j in order if away[j] <= curve.time_error]
-
-
-def pose(
-    curve: DigitisedCurve,
-    counts: PrintedCounts,
-    around: dict[float, int] | None = None,
-) -> Problem:
-    """Return the nodes and bounds of one arm.
-
-    ``around`` says for a tick of the risk table just before or just after which drop
-    it lies, where not the nearest.
-
-    Raises :class:`MethodError` when the bounds leave no number for a node.
-    """
-    events: list[tuple[float, int, Node]] = []
-    ticks = [
-        (float(t), int(k))
-        for t, k in zip(counts.tick_time, counts.at_risk, strict=True)
-        # Nobody at risk beyond the last patient says nothing that the curve does not.
-        if t <= curve.end + curve.time_error
-        and (k > 0 or t < curve.end - curve.time_error)
-    ]
-    at_tick: dict[int, tuple[float, int]] = {}
-    for tick in list(ticks):
-        near = near_drops(curve, tick[0])
-        j = (around or {}).get(tick[0], near[0] if near else -1)
-        if j >= 0 and j not in at_tick:
-            at_tick[j] = tick
-            ticks.remove(tick)
-    for j, when in enumerate(curve.time.tolist()):
-        tick, number = at_tick.get(j, (math.nan, -1))
-        events.append(
-            (when, 2, Node(when, 0.0, None, drop=j, at_risk=number, tick=tick))
-        )
-    for tick, number in ticks:
-        when = min(tick, curve.end)
-        events.append((when, 1, Node(when, 0.0, None, at_risk=number, tick=when)))
-    if counts.marks is None:
-        for k in range(1, SEGMENTS):
-            when = curve.end * k / SEGMENTS
-            events.append((when, 0, Node(when, 0.0, None, change=True)))
-    events.append((curve.end, 3, Node(curve.end, 0.0, None)))
-    events.sort(key=lambda e: e[:2])
-    nodes, before = [], 0.0
-    marks = None if counts.marks is None else np.sort(counts.marks)
-    reach = curve.time_error if curve.grid is None else 0.0
-    if marks is not None:
-        apart = np.abs(marks[:, None] - np.append(curve.time, -np.inf)).min(axis=1)
-        at_drop = (apart <= reach) & (reach > 0)
-    for i, (when, _, node) in enumerate(events):
-        inside, loose = None, ()
-        if marks is not None:
-            # Marks at the end are those who are left, not censored before it.
-            right = curve.end if i + 1 == len(events) else when
-            slack = 0.0 if i + 1 < len(events) else curve.time_error
-            between = (marks >= before) & (marks < right - slack)
-            inside = tuple(marks[between & ~at_drop].tolist())
-            # With a mark at a drop the gaps on both sides may have it.
-            near = (marks >= before - reach) & (marks < right + reach - slack)
-            loose = tuple(marks[near & at_drop].tolist())
-        nodes.append(replace(node, gap=when - before, marks=inside, loose=loose))
-        before = when
-    return _bounded(curve, counts, tuple(nodes))
-
-
-def _bounded(
-    curve: DigitisedCurve, counts: PrintedCounts, nodes: tuple[Node, ...]
-) -> Problem:
-    """Narrow the numbers at risk and events by what any path must keep."""
-    drops, error = curve.time.size, curve.error
-    above = np.append(1.0, curve.survival)[:drops]
-    # The share that dies at a drop, at its least and most.
-    least = 1 - (curve.survival + error) / np.maximum(
-        above - error * (above < 1), 1e-12
-    )
-    largest = 1 - np.maximum(curve.survival - error, 0) / np.minimum(above + error, 1)
-    low = np.zeros(len(nodes), dtype=np.int64)
-    high = np.full(len(nodes), counts.n, dtype=np.int64)
-    fewest = np.ones(drops, dtype=np.int64)
-    most = np.full(drops, counts.n, dtype=np.int64)
-    ends_at_zero = curve.survival.size and curve.survival[-1] <= error * (1 + 1e-9)
-    for _ in range(3):
-        top = counts.n
-        for i, node in enumerate(nodes):
-            if i:
-                previous = nodes[i - 1]
-                top = int(high[i - 1])
-                if previous.drop >= 0:
-                    top -= int(fewest[previous.drop])
-            top -= len(node.marks or ())
-            high[i] = min(high[i], top)
-            if node.at_risk >= 0:
-                room = int(most[node.drop]) + MOST_BETWEEN if node.drop >= 0 else 0
-                high[i] = min(high[i], node.at_risk + room)
-                if node.drop < 0:
-                    low[i] = max(low[i], node.at_risk)
-            if node.drop >= 0:
-                j = node.drop
-                # With censoring, n at risk never exceeds n x S before the drop.
-                share = min(1.0, above[j] + (error if j else 0.0))
-                high[i] = min(high[i], math.floor(counts.n * share + 1e-9))
-                most[j] = min(most[j], math.floor(largest[j] * high[i] + 1e-9), high[i])
-                fewest[j] = max(fewest[j], math.ceil(least[j] * low[i] - 1e-9))
-        need = 0 if ends_at_zero else 1
-        for i in range(len(nodes) - 1, -1, -1):
-            node = nodes[i]
-            if node.drop >= 0:
-                need = max(int(low[i]), need + int(fewest[node.drop]))
-            low[i] = need = max(int(low[i]), need)
-            need += len(node.marks or ())
-    spare = -1
-    if counts.events is not None:
-        spare = counts.events - int(fewest.sum())
-        most = np.minimum(most, fewest + max(spare, 0))
-    if (low > high).any() or (fewest > most).any():
-        raise MethodError(
-            "No whole numbers of patients give these drops with the printed counts."
-        )
-    if counts.events is not None and spare < 0:
-        raise MethodError(
-            f"The drops need at least {int(fewest.sum())} events, "
-            f"{counts.events} are printed."
-        )
-    return Problem(curve, counts.n, nodes, low, high, fewest, most, spare)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -362,7 +161,7 @@ def look_ahead(problem: Problem) -> LookAhead:
     value[..., -1] = _end(problem, hazards)[:, :, None]
     for i in range(end, -1, -1):
         node = nodes[i]
-        after_low[i] = _left(problem, i)[0]
+        after_low[i] = problem.left(i)[0]
         if node.drop >= 0 or node.change:
             after[i] = value.astype(np.float32)
         if node.drop >= 0:
@@ -386,7 +185,7 @@ def look_ahead(problem: Problem) -> LookAhead:
         value = value / top
         log_total += math.log(top)
         before[i] = value.astype(np.float32)
-        low, high = (problem.n, problem.n) if i == 0 else _left(problem, i - 1)
+        low, high = (problem.n, problem.n) if i == 0 else problem.left(i - 1)
         lost = _thinning(problem, i, hazards, low, high)
         thin[i] = lost.astype(np.float32)
         shape = (g, value.shape[1], points * width)
@@ -413,15 +212,6 @@ def _end(problem: Problem, hazards: Floats) -> Floats:
     n = np.arange(problem.low[-1], problem.high[-1] + 1)
     one = hazards if problem.nodes[0].marks is None else np.ones(1)
     return (1 - ALONE) + ALONE * one[:, None] * (n == 1)[None, :]
-
-
-def _left(problem: Problem, i: int) -> tuple[int, int]:
-    """Return the fewest and most at risk just after a node."""
-    low, high = int(problem.low[i]), int(problem.high[i])
-    j = problem.nodes[i].drop
-    if j < 0:
-        return low, high
-    return max(low - int(problem.most[j]), 0), high - int(problem.fewest[j])
 
 
 def _drop_back(problem: Problem, i: int, value: Floats, value_low: int) -> Floats:
@@ -568,7 +358,7 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
                 n = n - late
             history[:, 2 * nodes + level] = d
             curve[:, level] = s
-            low, high = _left(problem, i)
+            low, high = problem.left(i)
             dead = (n < low) | (n > high)
             log_weight[dead] = -np.inf
             n = n.clip(low, high)
@@ -579,7 +369,7 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
                 n, s, spent, hazard = n[kept], s[kept], spent[kept], hazard[kept]
                 history, curve = history[kept], curve[kept]
                 log_weight = np.zeros(particles)
-        came_from = _left(problem, i)[0]
+        came_from = problem.left(i)[0]
     if not np.isfinite(log_weight).any():
         raise MethodError("The search for patient lists lost its way.")
     kept = _systematic(log_weight, paths, rng)
@@ -673,84 +463,3 @@ def _systematic(
     found = np.searchsorted(total, at, side="right")
     # Neighbours are copies of one another: shuffled, any part of them is a sample.
     return rng.permutation(found.clip(max=len(weight) - 1))
-
-
-def count_paths(problem: Problem, limit: int = 100_000) -> tuple[float, bool]:
-    """Count the event sequences (at risk and events at every drop) that are allowed.
-
-    Exact enumeration with equal states merged, without the prior. Returns the count
-    and whether it is complete: beyond ``limit`` states at one drop it is not, and the
-    count only says that sequences were still open. A complete count of 0 proves that
-    no list of patients fits.
-    """
-    n = np.array([problem.n])
-    s, spent, ways = np.ones(1), np.zeros(1, dtype=np.int64), np.ones(1)
-    every = np.arange(problem.n + 1)
-    marked = problem.nodes[0].marks is not None
-    # Which of the gaps between two drops held a censoring tells no sequences apart.
-    reach = np.eye(problem.n + 1, dtype=bool)
-    for i, node in enumerate(problem.nodes):
-        lost = every[:, None] - every
-        allowed = (lost >= 0) & ((every > 0) | (every[:, None] == 0))
-        if node.marks is not None:
-            some = bool(node.marks or node.loose)
-            allowed &= (lost >= len(node.marks)) if some else (lost == 0)
-        elif node.gap == 0:
-            allowed &= lost == 0
-        allowed &= (every >= problem.low[i]) & (every <= problem.high[i])
-        if node.drop < 0 and node.at_risk >= 0:
-            allowed &= every == node.at_risk
-        reach = reach @ allowed
-        if node.drop < 0:
-            continue
-        if node.at_risk >= 0:
-            # The tick first: a few fewer than it says may be left at the drop.
-            early = reach[:, node.at_risk].copy()
-            last = reach & (every > node.at_risk)
-            reach = last
-            for few in range(MOST_BETWEEN + 1):
-                if node.at_risk - few > 0:
-                    reach[:, node.at_risk - few] = early & (few == 0 or not marked)
-        row, to = np.nonzero(reach[n])
-        s, spent, ways = s[row], spent[row], ways[row]
-        found = []
-        j = node.drop
-        for d in range(int(problem.fewest[j]), int(problem.most[j]) + 1):
-            left = to - d
-            after = s * left / np.maximum(to, 1)
-            ok = np.abs(after - problem.curve.survival[j]) <= problem.tolerance
-            ok &= left >= 0
-            if node.at_risk >= 0:
-                late = left - node.at_risk
-                most = 0 if marked else MOST_BETWEEN
-                ok &= (to <= node.at_risk) | ((late >= 0) & (late <= most))
-                left = np.where(to <= node.at_risk, left, node.at_risk)
-            more = spent + (d - problem.fewest[j] if problem.spare >= 0 else 0)
-            ok &= more <= max(problem.spare, 0)
-            found.append((left[ok], after[ok], more[ok], ways[ok]))
-        n, s, spent, ways = _merged(
-            *(np.concatenate(parts) for parts in zip(*found, strict=True))
-        )
-        if n.size == 0:
-            return 0.0, True
-        if n.size > limit:
-            return float(ways.sum()), False
-        reach = np.eye(problem.n + 1, dtype=bool)
-    complete = reach[n].any(axis=1)
-    if problem.spare >= 0:
-        complete &= spent == problem.spare
-    return float(ways[complete].sum()), True
-
-
-def _merged(
-    n: Ints, s: Floats, spent: Ints, ways: Floats
-) -> tuple[Ints, Floats, Ints, Floats]:
-    """Add up the ways to reach equal states."""
-    order = np.lexsort((spent, s.round(12), n))
-    n, s, spent, ways = n[order], s[order], spent[order], ways[order]
-    new = np.append(True, (np.diff(n) != 0) | (np.diff(spent) != 0))[: n.size]
-    if n.size:
-        new[1:] |= np.diff(s.round(12)) != 0
-    first = np.flatnonzero(new)
-    total = np.add.reduceat(ways, first) if n.size else ways
-    return n[first], s[first], spent[first], total
