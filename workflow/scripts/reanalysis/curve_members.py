@@ -147,22 +147,26 @@ def _best_ahead(curve: DigitisedCurve, counts: PrintedCounts) -> LookAhead:
     """
     around: dict[float, int] = {}
     best, problem = None, None
+    several = {tick: near_drops(curve, tick) for tick in counts.tick_time.tolist()}
+    alone = all(len(near) < 2 for near in several.values())
     try:
-        best = look_ahead(pose(curve, counts))
+        best = look_ahead(pose(curve, counts), keep=alone)
     except MethodError as error:
         problem = error
-    for tick in counts.tick_time.tolist():
-        for j in near_drops(curve, tick)[1:MOST_AROUND]:
+    if best is not None and alone:
+        return best
+    for tick, near in several.items():
+        for j in near[1:MOST_AROUND]:
             other = around | {tick: j}
             try:
-                found = look_ahead(pose(curve, counts, other))
+                found = look_ahead(pose(curve, counts, other), keep=False)
             except MethodError:
                 continue
             if best is None or found.log_total > best.log_total:
                 best, around = found, other
     if best is None:
         raise problem or MethodError("No list of patients was found.")
-    return best
+    return look_ahead(best.problem)
 
 
 def _blocks(members: int) -> list[int]:

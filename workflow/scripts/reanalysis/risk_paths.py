@@ -139,12 +139,13 @@ def _tick_first(problem: Problem, node: Node) -> float:
     )
 
 
-def look_ahead(problem: Problem) -> LookAhead:
+def look_ahead(problem: Problem, *, keep: bool = True) -> LookAhead:
     """Return the weight of all futures of every state, from the end backwards.
 
     Raises :class:`MethodError` when no path was found. Sums run in a fixed order, not
     through a threaded library, so that they do not depend on the number of cores. What
-    is kept is kept in single precision: it only guides the particles.
+    is kept is kept in single precision: it only guides the particles. Without ``keep``
+    only the total weight is, to compare problems.
     """
     nodes = problem.nodes
     marked = nodes[0].marks is not None
@@ -162,12 +163,13 @@ def look_ahead(problem: Problem) -> LookAhead:
     for i in range(end, -1, -1):
         node = nodes[i]
         after_low[i] = problem.left(i)[0]
-        if node.drop >= 0 or node.change:
+        if keep and (node.drop >= 0 or node.change):
             after[i] = value.astype(np.float32)
         if node.drop >= 0:
             if node.at_risk >= 0:
                 value, kept = _drop_at_tick(problem, i, value, after_low[i], hazards)
-                tick_last[i] = kept.astype(np.float32)
+                if keep:
+                    tick_last[i] = kept.astype(np.float32)
             else:
                 value = _drop_back(problem, i, value, after_low[i])
         else:
@@ -184,10 +186,12 @@ def look_ahead(problem: Problem) -> LookAhead:
             )
         value = value / top
         log_total += math.log(top)
-        before[i] = value.astype(np.float32)
+        if keep:
+            before[i] = value.astype(np.float32)
         low, high = (problem.n, problem.n) if i == 0 else problem.left(i - 1)
         lost = _thinning(problem, i, hazards, low, high)
-        thin[i] = lost.astype(np.float32)
+        if keep:
+            thin[i] = lost.astype(np.float32)
         shape = (g, value.shape[1], points * width)
         value = np.einsum("gab,gbk->gak", lost, value.reshape(shape))
         value = value.reshape(g, high - low + 1, points, width)
