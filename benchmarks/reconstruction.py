@@ -24,12 +24,16 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from reanalysis.curve_members import Members, rebuild
-from reanalysis.digitised_curve import DigitisedCurve, PrintedCounts, read_curve
 from reanalysis.errors import MethodError
-from reanalysis.guyot import rebuild_once
-from reanalysis.hazard_ratios import maximise
-from reanalysis.partial_likelihood import partial_likelihood
+from reanalysis.reconstruction.curve_members import Members, rebuild
+from reanalysis.reconstruction.digitised_curve import (
+    DigitisedCurve,
+    PrintedCounts,
+    read_curve,
+)
+from reanalysis.reconstruction.guyot import rebuild_once
+from reanalysis.survival.hazard_ratios import maximise
+from reanalysis.survival.partial_likelihood import partial_likelihood
 
 ROOT = Path(__file__).parents[1]
 HIGH, WIDE = 480, 500

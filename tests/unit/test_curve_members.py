@@ -16,13 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from reanalysis.curve_members import rebuild, weigh
-from reanalysis.curve_problem import pose
-from reanalysis.digitised_curve import PrintedCounts, read_curve
 from reanalysis.errors import MethodError
-from reanalysis.guyot import rebuild_once
-from reanalysis.path_counts import count_paths
-from reanalysis.risk_paths import HAZARDS, SHARED_MARK, STAY, look_ahead, sample_paths
+from reanalysis.reconstruction.curve_members import rebuild, weigh
+from reanalysis.reconstruction.curve_problem import pose
+from reanalysis.reconstruction.digitised_curve import PrintedCounts, read_curve
+from reanalysis.reconstruction.guyot import rebuild_once
+from reanalysis.reconstruction.path_counts import count_paths
+from reanalysis.reconstruction.risk_paths import (
+    HAZARDS,
+    SHARED_MARK,
+    STAY,
+    look_ahead,
+    sample_paths,
+)
 
 
 def product_limit(time, event):

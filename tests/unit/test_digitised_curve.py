@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from reanalysis.digitised_curve import PrintedCounts, check_counts, read_curve
 from reanalysis.errors import MethodError
+from reanalysis.reconstruction.digitised_curve import (
+    PrintedCounts,
+    check_counts,
+    read_curve,
+)
 
 # Four patients, nobody censored before 5: 1, 3/4, 1/2, then flat.
 TIMES = [0, 2, 3, 5]

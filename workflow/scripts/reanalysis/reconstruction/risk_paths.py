@@ -14,7 +14,7 @@ let errors add up). Given the state, the future does not depend on the past.
 
 Prior, stated: every patient has the same chance to be censored at a moment, with a
 hazard that is one of :data:`HAZARDS` per follow-up and may change where one of the
-stretches of :mod:`reanalysis.curve_problem` begins; censoring so falls about evenly in
+stretches of :mod:`reanalysis.reconstruction.curve_problem` begins; censoring so falls about evenly in
 time between ticks of a risk table. Whoever is left at the end of the curve was left by
 a closing date or, as likely, was the last one to be censored. Where all censoring marks
 are printed they take the place of all this. A drop of d events has weight
@@ -34,10 +34,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr, xlogy
 
-from reanalysis.curve_problem import MOST_BETWEEN, Node, Problem
-from reanalysis.digitised_curve import DEVIATIONS
 from reanalysis.errors import MethodError
-from reanalysis.risk_sets import Floats, Ints
+from reanalysis.reconstruction.curve_problem import MOST_BETWEEN, Node, Problem
+from reanalysis.reconstruction.digitised_curve import DEVIATIONS
+from reanalysis.survival.risk_sets import Floats, Ints
 
 #: Expected censorings per patient over the whole follow-up, equally likely.
 HAZARDS = (0.02, 0.15, 0.6, 2.0, 6.0, 20.0)

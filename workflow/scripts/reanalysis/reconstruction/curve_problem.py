@@ -11,9 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reanalysis.digitised_curve import DEVIATIONS, DigitisedCurve, PrintedCounts
 from reanalysis.errors import MethodError
-from reanalysis.risk_sets import Floats, Ints
+from reanalysis.reconstruction.digitised_curve import (
+    DEVIATIONS,
+    DigitisedCurve,
+    PrintedCounts,
+)
+from reanalysis.survival.risk_sets import Floats, Ints
 
 #: Stretches of follow-up in which the hazard of censoring is constant.
 SEGMENTS = 12

@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from reanalysis.curve_members import Members
-from reanalysis.digitised_curve import DigitisedCurve, PrintedCounts, check_counts
-from reanalysis.risk_sets import Floats, Ints
+from reanalysis.reconstruction.curve_members import Members
+from reanalysis.reconstruction.digitised_curve import (
+    DigitisedCurve,
+    PrintedCounts,
+    check_counts,
+)
+from reanalysis.survival.risk_sets import Floats, Ints
 
 #: Corrections of the number censored between two ticks before it is left as it is.
 MOST_CORRECTIONS = 200
@@ -26,7 +30,7 @@ def rebuild_once(curve: DigitisedCurve, counts: PrintedCounts) -> Members:
 
     It need not keep within the reading error nor meet the printed numbers; its
     ``survival`` says what curve it has. Raises :class:`MethodError` as
-    :func:`reanalysis.digitised_curve.check_counts` does.
+    :func:`reanalysis.reconstruction.digitised_curve.check_counts` does.
     """
     check_counts(curve, counts)
     ticks, at_risk = counts.tick_time, counts.at_risk.astype(np.int64)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reanalysis.errors import MethodError
-from reanalysis.risk_sets import Floats, Ints
+from reanalysis.survival.risk_sets import Floats, Ints
 
 #: Errors that are called normal have this many standard deviations in ``error``.
 DEVIATIONS = 3.0
@@ -305,7 +305,7 @@ def check_counts(curve: DigitisedCurve, counts: PrintedCounts) -> None:
     """Refuse printed numbers that plainly do not belong to this curve.
 
     Raises :class:`MethodError`. What only a search can find is left to
-    :func:`reanalysis.curve_members.rebuild`.
+    :func:`reanalysis.reconstruction.curve_members.rebuild`.
     """
     n, drops = counts.n, curve.time.size
     ticks, at_risk = counts.tick_time, counts.at_risk

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reanalysis.curve_problem import MOST_BETWEEN, Problem
-from reanalysis.risk_sets import Floats, Ints
+from reanalysis.reconstruction.curve_problem import MOST_BETWEEN, Problem
+from reanalysis.survival.risk_sets import Floats, Ints
 
 
 def count_paths(problem: Problem, limit: int = 100_000) -> tuple[float, bool]:

@@ -2,7 +2,7 @@
 
 One arm at a time: the curve as read, the numbers printed beside it, and a seed give
 members that all keep within the reading error and meet every printed number, drawn
-from their law under the stated prior (:mod:`reanalysis.risk_paths`).
+from their law under the stated prior (:mod:`reanalysis.reconstruction.risk_paths`).
 """
 
 from __future__ import annotations
@@ -13,17 +13,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reanalysis.curve_problem import Problem, near_drops, pose
-from reanalysis.digitised_curve import (
+from reanalysis.errors import MethodError
+from reanalysis.reconstruction.curve_problem import Problem, near_drops, pose
+from reanalysis.reconstruction.digitised_curve import (
     DEVIATIONS,
     DigitisedCurve,
     PrintedCounts,
     check_counts,
 )
-from reanalysis.errors import MethodError
-from reanalysis.path_counts import count_paths
-from reanalysis.risk_paths import LookAhead, Paths, look_ahead, sample_paths
-from reanalysis.risk_sets import Floats, Ints
+from reanalysis.reconstruction.path_counts import count_paths
+from reanalysis.reconstruction.risk_paths import (
+    LookAhead,
+    Paths,
+    look_ahead,
+    sample_paths,
+)
+from reanalysis.survival.risk_sets import Floats, Ints
 
 #: Members drawn together: the unit of parallel work, so that cores change nothing.
 BLOCK = 200

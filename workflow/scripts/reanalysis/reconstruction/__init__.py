@@ -1,0 +1,1 @@
+"""Patients rebuilt from published survival curves: readings, paths, members."""
