@@ -12,7 +12,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -223,6 +223,8 @@ def test_members_keep_to_the_print(seed):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 100_000))
+@example(51)
+@example(385)
 def test_jittered_times_keep_the_risk_table(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(5, 40))

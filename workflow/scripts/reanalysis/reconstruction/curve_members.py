@@ -225,6 +225,13 @@ def _rows(
     tick = np.array([nodes[i].tick for i in at_drop])
     stop[:, at_drop] = np.fmin(drop_time, tick)
     start[:, at_drop] = np.fmax(drop_time, tick)
+    # A change of the hazard moves out of the way of both.
+    change = np.array([node.change for node in nodes])
+    after = np.maximum.accumulate(np.where(change, 0.0, start), axis=1)
+    until = np.where(change, np.inf, stop)[:, ::-1]
+    until = np.minimum.accumulate(until, axis=1)[:, ::-1]
+    moved = np.maximum(np.minimum(start, np.nextafter(until, 0)), after)
+    start, stop = np.where(change, moved, start), np.where(change, moved, stop)
     start = np.hstack([np.zeros((many, 1)), start[:, :-1]])
     start = np.maximum.accumulate(start, axis=1)
     stop = np.minimum.accumulate(stop[:, ::-1], axis=1)[:, ::-1]
@@ -235,8 +242,8 @@ def _rows(
     gap = np.repeat(np.tile(np.arange(counted.shape[1]), many), counted.ravel())
     member = np.repeat(np.arange(many), counted.sum(axis=1))
     # Who is censored in a gap is no longer at risk at its end, however short it is.
-    high = np.nextafter(stop[member, gap], 0)
-    low = np.minimum(start[member, gap], high)
+    low = start[member, gap]
+    high = np.maximum(np.nextafter(stop[member, gap], 0), low)
     censored = low + (high - low) * rng.random(len(gap))
     if counts.marks is not None:
         censored = _at_marks(problem, member, gap, rng).clip(low, high)

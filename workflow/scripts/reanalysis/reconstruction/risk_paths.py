@@ -14,12 +14,12 @@ let errors add up). Given the state, the future does not depend on the past.
 
 Prior, stated: every patient has the same chance to be censored at a moment, with a
 hazard that is one of :data:`HAZARDS` per follow-up and may change where one of the
-stretches of :mod:`reanalysis.reconstruction.curve_problem` begins; censoring so falls about evenly in
-time between ticks of a risk table. Whoever is left at the end of the curve was left by
-a closing date or, as likely, was the last one to be censored. Where all censoring marks
-are printed they take the place of all this. A drop of d events has weight
-``tie ** (d - 1)``, where ``tie`` is how many drops fall in a stretch as short as the
-times are known to, within limits.
+stretches of :mod:`~reanalysis.reconstruction.curve_problem` begins; censoring so falls
+about evenly in time between ticks of a risk table. Whoever is left at the end of the
+curve was left by a closing date or, as likely, was the last one to be censored. Where
+all censoring marks are printed they take the place of all this. A drop of d events has
+weight ``tie ** (d - 1)``, where ``tie`` is how many drops fall in a stretch as short as
+the times are known to, within limits.
 
 Sources: Kaplan and Meier 1958; Guarniero, Johansen and Lee, JASA 2017;112:1636
 (look-ahead particle filters); Whiteley and Lee, Annals of Statistics 2014;42:115.
