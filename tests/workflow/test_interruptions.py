@@ -80,8 +80,7 @@ def test_the_last_job_of_a_killed_run_cannot_write_into_the_next(finished, untou
     untouched.edit(
         script,
         'header, _, body = Path(path).read_text(encoding="utf-8").partition("\\n")',
-        'header, body = "old", "old\\n"\n'
-        "                __import__('time').sleep(2)",
+        'header, body = "old", "old\\n"\n                __import__(\'time\').sleep(2)',
     )
     process = untouched.start()
     log = untouched.results / "logs" / "collect.log"
