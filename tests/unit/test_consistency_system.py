@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("ortools")
-
 from reanalysis.consistency.system import checks, system
 from reanalysis.consistency.system_claims import told
 from reanalysis.consistency.system_model import least_events

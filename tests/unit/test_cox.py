@@ -6,10 +6,12 @@ iter.max=100)``; its output stands beside the assertions.
 
 import math
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize, minimize_scalar
@@ -818,3 +820,26 @@ def test_what_is_refused():
 def test_no_figure_of_its_own():
     sample = Sample(kind="individual", rows=LEUKAEMIA, groups=("placebo", "6-MP"))
     assert cox.figure_data(sample, SETTINGS) == {}
+
+
+def test_a_model_that_fails_without_a_term_is_said(monkeypatch):
+    def fails(*arguments):
+        raise MethodError("The fit of the hazard ratios did not converge.")
+
+    monkeypatch.setattr(cox, "likelihood_ratio_and_score_tests", fails)
+    rows = pd.DataFrame(
+        {
+            "time": [1.0, 2, 3, 4, 5, 6],
+            "event": [1, 1, 1, 1, 0, 1],
+            "group": list("ababab"),
+        }
+    )
+    sample = Sample(kind="individual", rows=rows, groups=("a", "b"), reference="b")
+    config = yaml.safe_load(
+        (Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8")
+    )
+    settings = {**config["methods"]["cox"], "conf_level": 0.95, "seed": 1}
+    found = {r.test: r for r in cox.estimate(sample, settings)}
+    assert not math.isnan(found["Wald"].p_value)
+    assert math.isnan(found["likelihood ratio"].p_value)
+    assert "fails: The fit of the hazard ratios" in found["likelihood ratio"].note

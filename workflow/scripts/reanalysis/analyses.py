@@ -190,7 +190,7 @@ def _estimates(
     return [
         (part["endpoint"], estimate)
         for part in analysis["samples"]
-        for estimate in module.estimate(  # type: ignore[attr-defined]
+        for estimate in module.estimate(
             make_sample(part, analysis, spec), spec.settings
         )
     ]

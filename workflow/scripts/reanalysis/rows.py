@@ -46,7 +46,7 @@ def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
     # numpy scalars print as plain numbers only after conversion
-    number = float(value)  # type: ignore[arg-type]
+    number = float(value)
     if number != number:
         return ""
     if number.is_integer() and abs(number) < 1e15:

@@ -29,7 +29,7 @@ def first_error(validator: object, instance: object) -> str | None:
     It names the key, the value found and what is allowed.
     """
     errors = sorted(
-        validator.iter_errors(instance),  # type: ignore[attr-defined]
+        validator.iter_errors(instance),
         key=lambda error: (len(error.absolute_path), str(error.absolute_path)),
     )
     return _sentence(errors[0]) if errors else None

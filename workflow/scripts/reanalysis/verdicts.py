@@ -338,7 +338,7 @@ def _days(unit: str) -> float | None:
 def _float(value: object) -> float:
     if value in ("", None):
         return math.nan
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _agrees(claim: Mapping, analysis: Mapping, found: Found, stated: str) -> Check:

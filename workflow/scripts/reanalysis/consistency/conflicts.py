@@ -288,7 +288,7 @@ def _to_unit(unit: str, target: str) -> float | None:
     if unit == target:
         return 1.0
     days = [_DAYS.get(u.strip().lower().removesuffix("s")) for u in (unit, target)]
-    return None if None in days else days[0] / days[1]  # type: ignore[operator]
+    return None if None in days else days[0] / days[1]
 
 
 def _rows(

@@ -384,7 +384,7 @@ def derived(report: Report) -> Iterator[Check]:
             total = item(claim) if claim["analysis"] == name else None
             if total is None or claim["claim_id"] in ids:
                 continue
-            yield from _derived(operation, parts, total)  # type: ignore[arg-type]
+            yield from _derived(operation, parts, total)
 
 
 def _derived(operation: str, parts: Sequence[Item], total: Item) -> Iterator[Check]:
@@ -569,7 +569,7 @@ def effects(report: Report) -> Iterator[Check]:
         if any(one is None for one in pair):
             continue
         (a, said_a), (b, said_b) = (one for one in pair if one is not None)
-        corners = [formula(x, y) for x in a for y in b]  # type: ignore[misc]
+        corners = [formula(x, y) for x in a for y in b]
         if any(not math.isfinite(corner) for corner in corners) or (
             # A number needed to treat has no bound where the shares may be equal.
             claim["statistic"] == "number_needed_to_treat"

@@ -124,7 +124,7 @@ def _cox_tests(
     ]
     z = normal_quantile(float(low.claim["conf_level"] or 0.95))
     known = events if len(events) == 2 else None
-    return likelihood_bounds.z_of_cox(*ends, z, known)  # type: ignore[arg-type]
+    return likelihood_bounds.z_of_cox(*ends, z, known)
 
 
 def _positive(*numbers: Item | None) -> bool:

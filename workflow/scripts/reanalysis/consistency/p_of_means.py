@@ -137,7 +137,7 @@ def t_statistics(report: Report) -> Iterator[Check]:
         ]
         if any(end is None or size is None or size.n < 2 for end, size in both):
             continue
-        ((m1, s1), one), ((m2, s2), two) = both  # type: ignore[misc]
+        ((m1, s1), one), ((m2, s2), two) = both
         ranges = {
             test: _t_range(m1, s1, one.n, m2, s2, two.n, equal_variance=equal)
             for test, equal in (("Student", True), ("Welch", False))
@@ -207,11 +207,11 @@ def changes(report: Report) -> Iterator[Check]:
             continue
         mean, sd = numbers
         low, high = t_test_range(
-            (mean.low, mean.high), (sd.low, sd.high), size.n,  # type: ignore[union-attr]
+            (mean.low, mean.high), (sd.low, sd.high), size.n,
             (0.0, 0.0), (0.0, 0.0), 10**9, equal_variance=False,
         )  # fmt: skip
         worked = (
-            f"A mean change of {named(mean.claim)} with SD {named(sd.claim)} in "  # type: ignore[union-attr]
+            f"A mean change of {named(mean.claim)} with SD {named(sd.claim)} in "
             f"{size.n} patients ({size.how}) has a two-sided paired t test p of "
             f"{low:.3g} to {high:.3g}"
         )
@@ -240,7 +240,7 @@ def mean_and_sd(report: Report, claim: Mapping, group: str) -> tuple[Ends, Ends]
         ]
         found.append((numbers[0].low, numbers[0].high) if numbers else None)
     if all(found):
-        return found[0], found[1]  # type: ignore[return-value]
+        return found[0], found[1]
     row = report.row(claim, group)
     if row and row.get("mean_low") is not None and row.get("sd_low") is not None:
         return (row["mean_low"], row["mean_high"]), (row["sd_low"], row["sd_high"])

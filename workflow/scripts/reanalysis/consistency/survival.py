@@ -81,7 +81,7 @@ def _points(
         since = "the start" if before is None else f"time {before[0]:g}"
         if low > start[1] + _EPS:
             reason = (
-                f"A Kaplan-Meier curve never rises, but from time {before[0]:g} to "  # type: ignore[index]
+                f"A Kaplan-Meier curve never rises, but from time {before[0]:g} to "
                 f"{time:g} it does: {named(*earlier, claim)}."
             )
             yield from contradiction([*earlier, claim], "points of a curve", reason)

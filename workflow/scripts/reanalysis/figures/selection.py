@@ -109,7 +109,7 @@ def _plot(
     shown = [t for t in ticks if limits[0] <= t <= limits[1]]
 
     def all_of(axes: Axes) -> None:
-        paint(axes)  # type: ignore[operator]
+        paint(axes)
         axes.set_ylim(*limits)
         axes.set_yticks(shown, tick_labels(shown))
         axes.tick_params(labelsize=sheet.small)

@@ -209,7 +209,7 @@ class Sheet:
         lines = self.wrap(
             text, self.inner - indent, size, str(looks.get("weight", "normal")), most
         )
-        self.y = self.text(MARGIN + indent, self.y, lines, **looks)  # type: ignore[arg-type]
+        self.y = self.text(MARGIN + indent, self.y, lines, **looks)
 
     def stroke(self, x: Sequence[float], y: Sequence[float], **looks: object) -> None:
         """Draw a line or marks outside any plot, in points from the top left."""
@@ -357,16 +357,16 @@ def series_key(
     sheet.stroke(
         [x, x + length],
         [middle, middle],
-        color=look.color,  # type: ignore[attr-defined]
-        linestyle="none" if marker else look.dashes,  # type: ignore[attr-defined]
+        color=look.color,
+        linestyle="none" if marker else look.dashes,
         linewidth=1.4,
     )
     if marker:
         sheet.stroke(
             [x + length / 2],
             [middle],
-            color=look.color,  # type: ignore[attr-defined]
-            marker=look.marker,  # type: ignore[attr-defined]
+            color=look.color,
+            marker=look.marker,
             linestyle="none",
             markersize=4,
         )

@@ -44,7 +44,7 @@ def groups_of(sample: Sample) -> dict[str, str]:
 def _empty(sample: Sample, note: str, **more: object) -> Estimate:
     return Estimate(
         statistic=main_statistic(sample), note=note, **groups_of(sample), **more
-    )  # type: ignore[arg-type]
+    )
 
 
 def matched_effects(
@@ -289,7 +289,7 @@ def _difference(
         alternative="" if note else "two-sided",
         test_statistic=gap.statistic, df=gap.df, p_value=gap.p_value, note=note,
         **shared,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _measured(
@@ -346,7 +346,7 @@ def _pairs(
             test_statistic=test.statistic, p_value=test.p_value,
             note=". ".join(filter(None, [found.note, test.note])), **shared,
         )
-    ]  # type: ignore[arg-type]  # fmt: skip
+    ]  # fmt: skip
 
 
 def _unequal_sets(
@@ -387,10 +387,9 @@ def _unequal_sets(
             interval_method="van Elteren, exact within sets" if named else "",
             **{**first, "note": f"{first['note']}{note}"}, **shared,
         )
-    ]  # type: ignore[arg-type]  # fmt: skip
+    ]  # fmt: skip
     rows += [
-        Estimate(statistic="test", **fields_of(t, codes), **shared)  # type: ignore[arg-type]
-        for t in tests[1:]
+        Estimate(statistic="test", **fields_of(t, codes), **shared) for t in tests[1:]
     ]
     return rows
 
@@ -419,10 +418,10 @@ def _reused(
     try:
         refuse_few(w, treated)
     except MethodError as problem:
-        return Estimate(note=str(problem), **shared)  # type: ignore[arg-type]
+        return Estimate(note=str(problem), **shared)
     if error <= 1e-12 * (1 + float(np.abs(y).max())):
         note = "The outcome does not vary, so there is no interval."
-        return Estimate(note=note, **shared)  # type: ignore[arg-type]
+        return Estimate(note=note, **shared)
     # Few patients who serve often: t of the group that has fewer of them.
     df = min(int((w[own] > 0).sum()) for own in (treated, ~treated)) - 1.0
     reach = float(stdtrit(df, (1 + level) / 2)) * error
@@ -435,4 +434,4 @@ def _reused(
         p_value=2 * float(stdtr(df, -abs(t))),
         note="Patients can be in several sets, so no test within sets is exact.",
         **shared,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip

@@ -135,7 +135,7 @@ def _weighted(
         means = [float(w[own] @ y[own] / w[own].sum()) for own in (treated, ~treated)]
         return Estimate(
             estimate=means[0] - means[1], note=str(error), **shared, **groups_of(sample)
-        )  # type: ignore[arg-type]
+        )
     low, high = found.low, found.high
     if binary:
         low, high = max(low, -1.0), min(high, 1.0)
@@ -154,7 +154,7 @@ def _weighted(
         estimate=found.estimate, std_error=found.std_error, conf_low=low,
         conf_high=high, conf_level=level, interval_method=found.method,
         **fields, **shared, **groups_of(sample),
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def unadjusted_effects(
@@ -212,7 +212,7 @@ def _welch(
     row = Estimate(
         statistic="mean_difference", unit=sample.unit, term=UNADJUSTED,
         estimate=float(y[mine].mean() - y[~mine].mean()), **shared,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
     try:
         (m1, s1), (m0, s0) = moments(y[mine]), moments(y[~mine])
         if min(mine.sum(), (~mine).sum()) < 2 or s1 == s0 == 0:

@@ -59,7 +59,7 @@ def percent_rows(course: Courses, sample: Sample, settings: Settings) -> Rows:
             later.setdefault("last", {})[patient] = float(y[-1])
     visits = [v for v in later if v != "last" and len(later[v]) > 1]
     if wanted is not None:
-        visits = [f"{float(v):.12g}" for v in wanted]  # type: ignore[attr-defined]
+        visits = [f"{float(v):.12g}" for v in wanted]
     rows: Rows = []
     for visit in ("last", *sorted(visits, key=float)):
         values: dict[tuple[str, str, str], tuple[np.ndarray, str]] = {}

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 import pandas as pd
@@ -134,11 +133,14 @@ def _tests(
     stands before the Wald test, so that test and limits agree.
     """
     ratio = score = ChiSquare(NAN, len(columns))
+    problem = ""
     if not model.weighted:
-        with suppress(MethodError):
+        try:
             ratio, score = likelihood_ratio_and_score_tests(
                 model.likelihood, model.fit, columns
             )
+        except MethodError as error:
+            problem = str(error).rstrip(".")
     results = {
         "wald": wald_test(model.fit, model.covariance, columns),
         "likelihood-ratio": ratio,
@@ -163,6 +165,8 @@ def _tests(
             needs = "as it needs a finite maximum"
             if model.weighted and name != "wald":
                 needs = "as probability weights leave no likelihood"
+            elif problem and name != "wald":
+                needs = f"as the model without it fails: {problem}"
             notes.append(f"no {TESTS[name]} test, {needs}")
         if note:
             notes.append(note)

@@ -85,13 +85,13 @@ def _row(statistic: str, estimate: float, term: str = "", **fields: object) -> E
         note = "No effect, however large, is found with this power."
     return Estimate(
         statistic=statistic, estimate=estimate, term=term, note=note, **fields
-    )  # type: ignore[arg-type]
+    )
 
 
 def _smallest(n: int, settings: Settings, tests: Mapping[str, float]) -> Rows:
     for test, p in tests.items():
         note = f"No outcome of {n} patients has a smaller p by this test."
-        if p >= float(settings["level"]):  # type: ignore[arg-type]
+        if p >= float(settings["level"]):
             note += f" It cannot be below {settings['level']:g}, whatever happens."
         yield _row(
             "smallest_p_value", p, test=test, alternative="two-sided", n=n, note=note
@@ -99,7 +99,7 @@ def _smallest(n: int, settings: Settings, tests: Mapping[str, float]) -> Rows:
 
 
 def _numbers(settings: Settings, name: str) -> list[float]:
-    return [float(x) for x in settings[name]]  # type: ignore[attr-defined]
+    return [float(x) for x in settings[name]]
 
 
 def _percent(share: float) -> str:
@@ -110,7 +110,7 @@ def _percent(share: float) -> str:
 
 
 def _one_arm(n: int, settings: Settings) -> Rows:
-    level, conf = float(settings["level"]), float(settings["conf_level"])  # type: ignore[arg-type]
+    level, conf = float(settings["level"]), float(settings["conf_level"])
     null = 0.5
     yield from _smallest(
         n, settings, {"binomial, exact, against 50 %": smallest.one_proportion(n, null)}
@@ -161,7 +161,7 @@ def _one_arm(n: int, settings: Settings) -> Rows:
 
 
 def _pairs(n: int, settings: Settings) -> Rows:
-    level, wanted = float(settings["level"]), float(settings["power"])  # type: ignore[arg-type]
+    level, wanted = float(settings["level"]), float(settings["power"])
     p = smallest.signed_rank(n)
     tests = {"signed-rank, exact": p, "sign": p, "McNemar, exact": p}
     yield from _smallest(n, settings, tests)
@@ -171,7 +171,7 @@ def _pairs(n: int, settings: Settings) -> Rows:
         n,
         level,
         int(settings["seed"]),
-        int(settings["simulations"]),  # type: ignore[call-overload]
+        int(settings["simulations"]),
     )
     for effect, ranked in zip(effects, simulated, strict=True):
         term = f"true mean change {effect:g} SD, normal"
@@ -202,7 +202,7 @@ def _fisher(n1: int, n0: int) -> np.ndarray:
 
 
 def _groups(n1: int, n0: int, settings: Settings) -> Rows:
-    level, wanted = float(settings["level"]), float(settings["power"])  # type: ignore[arg-type]
+    level, wanted = float(settings["level"]), float(settings["power"])
     n = n1 + n0
     tests = {
         "Fisher": smallest.fisher_exact(n1, n0),
@@ -251,8 +251,8 @@ def _groups(n1: int, n0: int, settings: Settings) -> Rows:
 
 
 def _survival(n1: int, n0: int, settings: Settings) -> Rows:
-    level, wanted = float(settings["level"]), float(settings["power"])  # type: ignore[arg-type]
-    conf = float(settings["conf_level"])  # type: ignore[arg-type]
+    level, wanted = float(settings["level"]), float(settings["power"])
+    conf = float(settings["conf_level"])
     n, share1 = n1 + n0, n1 / (n1 + n0)
     test = {"log-rank, exact by permutation": smallest.permutation_log_rank(n1, n0)}
     yield from _smallest(n, settings, test)
@@ -311,8 +311,8 @@ def _simulated(
     n1: int, n0: int, observed: float, settings: Settings
 ) -> Callable[[float], float]:
     """Return the power of the log-rank test as a function of the hazard ratio."""
-    level = float(settings["level"])  # type: ignore[arg-type]
-    seed, repeats = int(settings["seed"]), int(settings["simulations"])  # type: ignore[call-overload]
+    level = float(settings["level"])
+    seed, repeats = int(settings["seed"]), int(settings["simulations"])
 
     def power(ratio: float) -> float:
         return log_rank_power(ratio, n1, n0, observed, level, seed, repeats)
@@ -324,7 +324,7 @@ def _simulated(
 
 
 def _dose_escalation(cohort: int, doses: int, settings: Settings) -> Rows:
-    conf = float(settings["conf_level"])  # type: ignore[arg-type]
+    conf = float(settings["conf_level"])
     for n in dict.fromkeys((cohort, cohort * doses)):
         yield _row(
             "upper_limit_without_events",
@@ -376,7 +376,7 @@ def _power(
 ) -> Estimate:
     error, note = math.nan, ASSUMED
     if simulated is not None:
-        repeats = int(simulated["simulations"])  # type: ignore[call-overload]
+        repeats = int(simulated["simulations"])
         error = math.sqrt(power * (1 - power) / repeats)
         note = f"Simulated {repeats:,} times. {ASSUMED}"
     return _row(
@@ -465,14 +465,14 @@ def _one_arm_lines(n: int, settings: Settings) -> Lines:
 
 
 def _pairs_lines(n: int, settings: Settings) -> Lines:
-    level = float(settings["level"])  # type: ignore[arg-type]
+    level = float(settings["level"])
     x = np.linspace(0, 2.5, POINTS)
     ranked = signed_rank_power(
         x,
         n,
         level,
         int(settings["seed"]),
-        int(settings["simulations"]),  # type: ignore[call-overload, arg-type]
+        int(settings["simulations"]),
     )
     return "True mean change (SD)", {
         "paired t": (x, np.array([t_power(d, n, level=level) for d in x])),
@@ -481,7 +481,7 @@ def _pairs_lines(n: int, settings: Settings) -> Lines:
 
 
 def _groups_lines(n1: int, n0: int, settings: Settings) -> Lines:
-    level = float(settings["level"])  # type: ignore[arg-type]
+    level = float(settings["level"])
     x = _rates()
     lines = {}
     for share in _numbers(settings, "shares"):

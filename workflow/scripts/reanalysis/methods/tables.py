@@ -581,7 +581,7 @@ def _trend_rows(
     settings: Mapping[str, object],
 ) -> list[Estimate]:
     """Return the tests of a trend over the groups, scored as the study declares."""
-    scores = list(sample.options["scores"])  # type: ignore[call-overload]
+    scores = list(sample.options["scores"])
     events, sizes = zip(*counts.values(), strict=True)
     shared = {"n": sum(sizes), "events": sum(events)}
     alternative = str(settings["alternative"])

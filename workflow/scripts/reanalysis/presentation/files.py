@@ -17,7 +17,7 @@ def write_figure(
     """Write a figure's five files."""
     from reanalysis.figures.sheet import DRAWN
 
-    for ending, content in rendered(sheet.figure(), look, title).items():  # type: ignore[operator]
+    for ending, content in rendered(sheet.figure(), look, title).items():
         with whole_file(f"{stem}.{ending}", "wb") as handle:
             handle.write(content)
     write_text(

@@ -48,7 +48,7 @@ def _numbers(columns: Columns, name: str) -> list[float | None]:
                 value=value,
                 expected="type: number for that column",
             )
-    return values  # type: ignore[return-value]
+    return values
 
 
 def _each(

@@ -520,7 +520,7 @@ def _labels(values: object) -> list[str | None]:
         else str(int(value))
         if isinstance(value, float) and value.is_integer()
         else str(value)
-        for value in values  # type: ignore[attr-defined]
+        for value in values
     ]
 
 

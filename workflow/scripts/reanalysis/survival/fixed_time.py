@@ -223,14 +223,14 @@ def melded_limits(
 
     low = limit(below, other_above, tail)
     high = limit(above, other_below, 1 - tail)
-    return tuple(x if math.isfinite(x) else NAN for x in (low, high))  # type: ignore[return-value]
+    return tuple(x if math.isfinite(x) else NAN for x in (low, high))
 
 
 def _laws(where: Point) -> tuple[Law, Law]:
     """Return the laws below and above a probability."""
     if where.below is None or where.above is None:
         raise MethodError("the melded beta product is not defined with late entry")
-    return tuple((np.array(a), np.array(b)) for a, b in (where.below, where.above))  # type: ignore[return-value]
+    return tuple((np.array(a), np.array(b)) for a, b in (where.below, where.above))
 
 
 def _below(first: Law, second: Law, contrast: str) -> Callable[[float], float]:

@@ -180,7 +180,7 @@ def robins_limits(tables: ArrayLike, level: float) -> Interval:
         + (q * s).sum() / (2 * under**2)
     )
     reach = normal_quantile(level) * math.sqrt(variance)
-    return tuple(float(over / under * math.exp(e * reach)) for e in (-1, 1))  # type: ignore[return-value]
+    return tuple(float(over / under * math.exp(e * reach)) for e in (-1, 1))
 
 
 def mantel_haenszel_test(
