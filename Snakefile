@@ -17,6 +17,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/check.smk"
+include: "workflow/rules/members.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/consistency.smk"
 include: "workflow/rules/compare.smk"

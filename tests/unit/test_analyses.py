@@ -28,7 +28,7 @@ def study(tmp_path):
 
 
 def run(study, config, method="wilcoxon"):
-    rows, drawn = analyses.run_method(study, method, method_settings(config, method))
+    rows, drawn, _ = analyses.run_method(study, method, method_settings(config, method))
     return rows, drawn
 
 

@@ -801,7 +801,7 @@ def test_parts_of_a_cox_model_are_drawn(tmp_path):
     study = load(ROOT / "data/moertel1995_colon") | {"status": "ok"}
     study["analyses"] = {"death_cox": study["analyses"]["death_cox"]}
     study["claims"] = []
-    rows, tables = run_method(study, "cox", method_settings(config, "cox"))
+    rows, tables, _ = run_method(study, "cox", method_settings(config, "cox"))
     write_rows(tmp_path / "estimates.csv", COLUMNS, rows)
     names = [f"death_cox{end}" for end in FIGURES["cox"]["individual"]]
     dispatch.draw(
@@ -854,7 +854,7 @@ def test_every_group_of_recurrent_events_is_named(tmp_path):
     study["analyses"] = {"all_infections": study["analyses"]["all_infections"]}
     study["claims"] = []
     method = "recurrent_events"
-    rows, tables = run_method(study, method, method_settings(config, method))
+    rows, tables, _ = run_method(study, method, method_settings(config, method))
     write_rows(tmp_path / "estimates.csv", COLUMNS, rows)
     dispatch.draw(
         study,

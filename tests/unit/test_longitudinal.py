@@ -776,7 +776,7 @@ def test_drawing_has_a_panel_per_group_and_the_line_at_treatment(tmp_path):
 def test_a_shipped_study_from_its_table_to_its_rows():
     study = load(ROOT / "data" / "giardiello1993_sulindac")
     settings = method_settings({**CONFIG, "scenarios": {}}, "longitudinal")
-    rows, drawn = run_method(study, "longitudinal", settings)
+    rows, drawn, _ = run_method(study, "longitudinal", settings)
     row = next(r for r in rows if r["statistic"] == "slope_difference")
     assert (row["group"], row["reference"]) == ("sulindac", "placebo")
     assert row["unit"] == "polyps per month"

@@ -32,9 +32,9 @@ from reanalysis.matching.propensity_weights import (
 )
 from reanalysis.matching.set_effects import matched_effects
 from reanalysis.methods import matching
+from reanalysis.recomputed import matching as matching_rows
 from reanalysis.sample import Sample
 from reanalysis.studies.study import load
-from reanalysis.verdicts import _matching
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -770,7 +770,7 @@ def test_awaited_sets_run_the_day_their_rows_arrive(tmp_path):
     study = load(folder)
     assert not study["analyses"]["infection_free_in_sets"]["awaited"]
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    rows, _ = run_method(study, "matching", method_settings(config, "matching"))
+    rows, _, _ = run_method(study, "matching", method_settings(config, "matching"))
     own = [r for r in rows if r["analysis"] == "infection_free_in_sets"]
     assert own[0]["statistic"] == "hazard_ratio"
     assert own[0]["n"] == 25
@@ -791,5 +791,5 @@ def test_claim_of_balance_speaks_of_its_covariate():
         "alternative": "", "field": "estimate",
     }  # fmt: skip
     analysis = {"method": "matching", "samples": [{"endpoint": ""}]}
-    assert [r["term"] for r in _matching(claim, analysis, rows)] == ["z"]
-    assert _matching({**claim, "endpoint": "age"}, analysis, rows) == []
+    assert [r["term"] for r in matching_rows(claim, analysis, rows)] == ["z"]
+    assert matching_rows({**claim, "endpoint": "age"}, analysis, rows) == []

@@ -17,6 +17,7 @@ from reanalysis.errors import InputError
 from reanalysis.plan import (
     METHODS,
     analyses_of,
+    ensembles_of,
     figures_of,
     fingerprint,
     methods_of,
@@ -81,6 +82,19 @@ def families(study):
     return methods_of(PLAN[study])
 
 
+def ensembles(study, method=None):
+    """The datasets of a study whose members its analyses (of one method) work on."""
+    return ensembles_of(PLAN[study], method)
+
+
+def member_files(wildcards, method):
+    """The members that a method's analyses of a study work on."""
+    return [
+        f"{RUN}/members/{wildcards.study}/{dataset}.parquet"
+        for dataset in ensembles(wildcards.study, method)
+    ]
+
+
 def figures(study):
     """The figures of a study: the analysis each belongs to, by name."""
     return figures_of(PLAN[study])
@@ -101,6 +115,7 @@ def states():
         f"{RUN}/work/{study}/{step}.json"
         for study in STUDIES
         for step in [
+            *(["members"] if ensembles(study) else []),
             *families(study),
             "consistency",
             "compare",

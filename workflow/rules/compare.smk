@@ -1,6 +1,7 @@
 """Hold the printed numbers against the recomputed ones.
 
-INPUT   checked/<study>.json, work/<study>/<method>.csv, work/<study>/consistency.*
+INPUT   checked/<study>.json, work/<study>/<method>.csv, work/<study>/consistency.*,
+        and of ensembles work/<study>/<method>.reach.json and members.json
 OUTPUT  per study and over all: estimates, claims with verdicts, checks,
         sensitivity and requests to authors, as csv; tables/<study>/ for readers
 """
@@ -12,6 +13,14 @@ rule compare:
         families=lambda wildcards: [
             f"{RUN}/work/{wildcards.study}/{method}.csv"
             for method in families(wildcards.study)
+        ],
+        reach=lambda wildcards: [
+            f"{RUN}/work/{wildcards.study}/{method}.reach.json"
+            for method in families(wildcards.study)
+        ],
+        members=lambda wildcards: [
+            f"{RUN}/work/{wildcards.study}/members.json"
+            for _ in ensembles(wildcards.study)[:1]
         ],
         ranges=f"{RUN}/work/{{study}}/consistency.csv",
         found=f"{RUN}/work/{{study}}/consistency.json",

@@ -10,6 +10,8 @@ run(
     families=snakemake.input.families,
     ranges=snakemake.input.ranges,
     found=snakemake.input.found,
+    reach=snakemake.input.reach,
+    members=snakemake.input.members,
     estimates=snakemake.output.estimates,
     claims=snakemake.output.claims,
     checks=snakemake.output.checks,

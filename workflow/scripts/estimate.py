@@ -9,6 +9,8 @@ run(
     checked=snakemake.input.checked,
     method=snakemake.params.method,
     settings=snakemake.params.settings,
+    members=snakemake.input.get("members", []),
     estimates=snakemake.output.estimates,
     drawn=snakemake.output.drawn,
+    reach=snakemake.output.reach,
 )

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
 import pandas as pd
 
+from reanalysis.ensembles.estimates import member_estimates
+from reanalysis.ensembles.member_sets import MemberSet
+from reanalysis.ensembles.pooling import Pooled
 from reanalysis.reporting.convention_text import setting_named
 from reanalysis.results import Estimate
 from reanalysis.sample import Sample
+from reanalysis.studies.curve_table import printed_steps
 
 #: Scenario names with a meaning of their own.
 PRIMARY = "primary"
@@ -91,30 +96,46 @@ class Specification:
         return "; ".join(words).replace("_", " ")
 
 
-def run_method(study: Mapping, method: str, params: Mapping) -> tuple[list, dict]:
-    """Return the rows of estimates.csv of one method and its figures' data.
+def run_method(
+    study: Mapping,
+    method: str,
+    params: Mapping,
+    members: Mapping[str, Sequence[MemberSet]] | None = None,
+) -> tuple[list, dict, dict]:
+    """Return the rows of estimates.csv of one method, its figures' data, and reach.
 
     ``study`` is a checked study, ``params`` the method's settings
-    (:func:`reanalysis.config.method_settings`). Figures' data: analysis ->
-    list of tables by name, one per sample, from the primary specification.
+    (:func:`reanalysis.config.method_settings`), ``members`` the sets of every dataset
+    that is an ensemble. Figures' data: analysis -> list of tables by name, one per
+    sample, from the primary specification. Reach: estimate_id -> the values that rows
+    claims ask for take over members (``weight`` and each field), None for nan.
     """
     module = import_module(f"reanalysis.methods.{method}")
     rows: list[dict[str, object]] = []
     drawn: dict[str, list] = {}
+    reach: dict[str, dict[str, list]] = {}
     wanted = _claimed(study)
     for name, analysis in study["analyses"].items():
         if analysis["method"] != method or analysis["awaited"]:
             continue
-        done: dict[str, list[Estimate]] = {}
+        done: dict[str, list] = {}
         shown: set[tuple[str, str]] = set()
+        sets = (members or {}).get(analysis["dataset"], ())
         for spec in specifications(analysis, params, claimed=bool(wanted.get(name))):
             if (spec.scenario, spec.key) in shown:
                 continue
             shown.add((spec.scenario, spec.key))
             if spec.key not in done:
-                done[spec.key] = _estimates(module, analysis, spec)
-            rows.extend(_rows(study, name, analysis, spec, done[spec.key], wanted))
+                done[spec.key] = _estimates(module, analysis, spec, sets)
+            found = done[spec.key]
+            made = list(_rows(study, name, analysis, spec, found, wanted))
+            rows.extend(row for row, _ in made)
+            if spec.scenario in (PRIMARY, STATED, CONVENTION):
+                reach |= _reach(made, wanted.get(name, set()))
         primary = next(specifications(analysis, params, claimed=False))
+        if analysis.get("members"):
+            drawn[name] = _veil(study, analysis, sets)
+            continue
         drawn[name] = [
             {
                 "endpoint": part["endpoint"],
@@ -127,7 +148,20 @@ def run_method(study: Mapping, method: str, params: Mapping) -> tuple[list, dict
             }
             for part in analysis["samples"]
         ]
-    return rows, drawn
+    return rows, drawn, reach
+
+
+def _veil(study: Mapping, analysis: Mapping, sets: Sequence[MemberSet]) -> list[dict]:
+    """Return the curves of members, and the printed one they come from."""
+    if analysis["method"] != "kaplan_meier" or not sets:
+        return []
+    from reanalysis.ensembles.estimates import veil
+
+    tables = {"veil": veil(sets, analysis).to_dict(orient="list")}
+    curve = study["ensembles"][analysis["dataset"]].get("curve")
+    if curve:
+        tables["printed"] = printed_steps(curve)
+    return [{"endpoint": "", "tables": tables}]
 
 
 def specifications(
@@ -185,8 +219,10 @@ def make_sample(part: Mapping, analysis: Mapping, spec: Specification) -> Sample
 
 
 def _estimates(
-    module: object, analysis: Mapping, spec: Specification
-) -> list[tuple[str, Estimate]]:
+    module: object, analysis: Mapping, spec: Specification, sets: Sequence[MemberSet]
+) -> list[Pooled | tuple[str, Estimate]]:
+    if analysis.get("members"):
+        return member_estimates(module, analysis, spec.settings, sets)
     return [
         (part["endpoint"], estimate)
         for part in analysis["samples"]
@@ -218,12 +254,14 @@ def _rows(
     name: str,
     analysis: Mapping,
     spec: Specification,
-    estimates: list[tuple[str, Estimate]],
+    estimates: Sequence[Pooled | tuple[str, Estimate]],
     wanted: Mapping[str, set[str]],
-) -> Iterator[dict[str, object]]:
+) -> Iterator[tuple[dict[str, object], Pooled | None]]:
     kept = _kept(spec, wanted.get(name, set()))
     first: set[tuple] = set()
-    for number, (endpoint, estimate) in enumerate(estimates, start=1):
+    for number, found in enumerate(estimates, start=1):
+        pooled = found if isinstance(found, Pooled) else None
+        endpoint, estimate = (pooled.endpoint, pooled.estimate) if pooled else found
         if kept is not None and estimate.statistic not in kept:
             continue
         if spec.person:
@@ -234,7 +272,7 @@ def _rows(
                 continue
             first.add(place)
         label = f"{spec.scenario}:{spec.name}" if spec.name else spec.scenario
-        yield estimate.record(
+        row = estimate.record(
             estimate_id=f"{study['id']}:{name}:{label}:{spec.hash}:{number}",
             study=study["id"],
             analysis=name,
@@ -246,4 +284,23 @@ def _rows(
             scenario=spec.scenario,
             specification=spec.hash,
             convention=spec.name if spec.name else spec.convention,
+            **(pooled.columns if pooled else {}),
         )
+        yield row, pooled
+
+
+def _reach(
+    made: Sequence[tuple[Mapping, Pooled | None]], wanted: set[str]
+) -> dict[str, dict[str, list]]:
+    """Return the values over members of the rows that claims ask for."""
+    return {
+        str(row["estimate_id"]): {
+            "weight": pooled.weight.tolist(),
+            **{
+                name: [None if math.isnan(v) else v for v in values.tolist()]
+                for name, values in pooled.values.items()
+            },
+        }
+        for row, pooled in made
+        if pooled is not None and row["statistic"] in wanted
+    }

@@ -23,7 +23,7 @@ def requests(study: Mapping, claims: Sequence[Mapping]) -> list[dict[str, object
     open_claims = [c for c in claims if c["verdict"] not in decided]
     asked = []
     for name, dataset in study["datasets"].items():
-        if dataset["rows"]:
+        if dataset["rows"] != 0:
             continue
         analyses = [
             analysis

@@ -40,6 +40,8 @@ METHODS = (
 )
 #: Methods that work on printed numbers and need no table.
 WITHOUT_TABLE = frozenset({"arithmetic", "design"})
+#: Kinds of datasets whose analyses work on members.
+ENSEMBLES = frozenset({"curve", "simulated"})
 _DATA = ("", "_sensitivity")
 _SCENARIOS = ("",)
 _MODEL = ("", "_likelihood", "_residuals")
@@ -87,6 +89,19 @@ def figures_of(plan: Mapping[str, Mapping]) -> dict[str, str]:
         if not analysis["awaited"]
         for suffix in FIGURES.get(analysis["method"], {}).get(analysis["kind"], ())
     }
+
+
+def ensembles_of(plan: Mapping[str, Mapping], method: str | None = None) -> list[str]:
+    """Return the datasets whose members the analyses (of one method) work on."""
+    return sorted(
+        {
+            analysis["members"]
+            for analysis in plan.values()
+            if analysis["members"]
+            and not analysis["awaited"]
+            and method in (None, analysis["method"])
+        }
+    )
 
 
 def run_name(config: Mapping, files: Sequence[str | Path]) -> object:
@@ -153,11 +168,15 @@ def analyses_of(folders: Sequence[str | Path]) -> dict[str, dict[str, object]]:
         return {
             name: {
                 "method": declared["method"],
-                "kind": kinds.get(declared.get("dataset"), "summary"),
+                # Figures of members are of their own kind.
+                "kind": "members" if kind in ENSEMBLES else kind,
+                "members": declared["dataset"] if kind in ENSEMBLES else "",
                 "awaited": declared["method"] not in WITHOUT_TABLE
+                and kind != "simulated"
                 and not _has_rows(datasets.get(declared.get("dataset"))),
             }
             for name, declared in study["analyses"].items()
+            for kind in [kinds.get(declared.get("dataset"), "summary")]
             if _ANALYSIS.fullmatch(name) and isinstance(declared["method"], str)
         }
     except Exception:  # no mistake in one study may stop the others

@@ -56,6 +56,10 @@ COLUMNS = (
     "test_statistic_max",
     "p_value_min",
     "p_value_max",
+    # Appended: of ensembles, the prior behind the members and the band of p-values.
+    "prior",
+    "p_value_band_low",
+    "p_value_band_high",
 )
 
 #: Columns that hold numbers; the others hold words even where they look like numbers.
@@ -65,7 +69,7 @@ NUMBERS = frozenset(
     if column.endswith(("_min", "_max", "members"))
     or column in COLUMNS[COLUMNS.index("estimate") : COLUMNS.index("interval_method")]
     or column in {"test_statistic", "df", "p_value", "n", "events"}
-    or column.startswith("band_")
+    or "band_" in column
 )
 
 #: Fields of an estimate that can be ranges when the inputs are printed numbers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -293,3 +294,18 @@ def _refuse_lost_digits(printed: str, value: str, number: Decimal) -> None:
             value=value,
             expected=str(abs(same[0])),
         )
+
+
+def printed_interval(claim: Mapping) -> Printed:
+    """Return the interval a printed number stands for.
+
+    A single asterisk, which stands beside a double one, means that p is not
+    below 0.01.
+    """
+    printed = interval(
+        claim["printed"], claim["value"], claim["relation"], field=claim["field"]
+    )
+    text = claim["printed"].strip()
+    if text.startswith("*") and not text.startswith("**") and printed.value == 0.05:
+        return Printed(0.05, 0.01, 0.05, "<", printed.step, printed.digits)
+    return printed

@@ -13,9 +13,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reanalysis import words
-from reanalysis.analyses import CONVENTION, PRIMARY, STATED
-from reanalysis.formatting import journal_number
-from reanalysis.rounding import COUNTS, Printed, interval, round_half_up, truncates
+from reanalysis.analyses import PRIMARY, STATED
+from reanalysis.ensembles.verdict import Standing, disproof, standing, width
+from reanalysis.recomputed import (
+    ClaimTest,
+    Found,
+    conventions,
+    distance,
+    field_factor,
+    matching,
+    named_test,
+    read_field,
+    say,
+    show,
+)
+from reanalysis.rounding import (
+    COUNTS,
+    Printed,
+    printed_interval,
+    truncates,
+)
 from reanalysis.schema import load_schema
 
 #: The first outcome in this order is the verdict of a claim.
@@ -51,29 +68,8 @@ RESULT_COLUMNS = (
 )
 CHECK_COLUMNS = ("claim_id", "family", "check", "outcome", "reason", "study")
 
-_DAYS = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
-_PERCENT = {"%", "percent", "per cent", "percentage points", "% points"}
 #: Kinds whose agreement with a printed number is no reproduction.
 NOT_OBSERVED = frozenset({"reconstructed", "simulated", "curve"})
-
-
-#: Statistics of a covariate, not of an outcome.
-BALANCE = frozenset({"standardized_mean_difference", "variance_ratio"})
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A recomputed number in the printed unit, and the row it stands in."""
-
-    row: Mapping[str, object]
-    value: float
-    low: float
-    high: float
-
-    @property
-    def ranged(self) -> bool:
-        """Tell whether rounding of printed inputs leaves a range."""
-        return self.high > self.low
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +87,19 @@ class Check:
 
 
 def judge(
-    study: Mapping, rows: Sequence[Mapping], told: Sequence[Mapping] = ()
+    study: Mapping,
+    rows: Sequence[Mapping],
+    told: Sequence[Mapping] = (),
+    drawn: Mapping[str, Mapping] | None = None,
+    reach: Mapping[str, Mapping] | None = None,
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """Return the rows of claims.csv and of checks.csv of one study.
 
     ``rows`` are its rows of estimates.csv with numbers as floats, ``told`` what
     its printed numbers say of each other
-    (:class:`reanalysis.consistency.check.Check`, as mappings).
+    (:class:`reanalysis.consistency.check.Check`, as mappings). Of ensembles, ``drawn``
+    is what members.json says by dataset, ``reach`` the values over members by
+    estimate_id (:func:`reanalysis.analyses.run_method`).
     """
     by_analysis: dict[str, list[Mapping]] = {}
     for row in rows:
@@ -107,7 +109,8 @@ def judge(
         by_claim.setdefault(one["claim_id"], []).append(one)
     claims, checks = [], []
     for claim in study["claims"]:
-        recomputed = recompute(claim, study, by_analysis.get(claim["analysis"], []))
+        own = by_analysis.get(claim["analysis"], [])
+        recomputed = recompute(claim, study, own, drawn or {}, reach or {})
         others = by_claim.get(claim["claim_id"], [])
         made = [recomputed, *(_among_printed(one, recomputed) for one in others)]
         made.sort(key=lambda check: (*ORDER, "").index(check.outcome))
@@ -149,10 +152,19 @@ def _among_printed(told: Mapping, recomputed: Check) -> Check:
     )
 
 
-def recompute(claim: Mapping, study: Mapping, rows: Sequence[Mapping]) -> Check:
+def recompute(
+    claim: Mapping,
+    study: Mapping,
+    rows: Sequence[Mapping],
+    drawn: Mapping[str, Mapping],
+    reach: Mapping[str, Mapping],
+) -> Check:
     """Compare a claim with what its analysis gives."""
     if claim["role"] == "context":
         return _outcome("context", claim["note"])
+    for dataset, ensemble in study.get("ensembles", {}).items():
+        if claim["claim_id"] in ensemble["constraints"]:
+            return _constrained(claim, ensemble["kind"], drawn.get(dataset, {}))
     if claim["role"] == "constraint":
         return _outcome(
             "used",
@@ -166,20 +178,24 @@ def recompute(claim: Mapping, study: Mapping, rows: Sequence[Mapping]) -> Check:
             "not_recomputable",
             f"The rows it needs are not public: {_first_sentence(dataset['awaited'])}",
         )
+    if analysis.get("members"):
+        return _among_members(
+            claim, analysis, rows, drawn.get(analysis["dataset"], {}), reach
+        )
     stated = STATED if analysis["paper"].get("convention") else PRIMARY
-    primary = _matching(claim, analysis, [r for r in rows if r["scenario"] == stated])
+    primary = matching(claim, analysis, [r for r in rows if r["scenario"] == stated])
     if not primary:
         return _outcome(
             "not_recomputable",
             "The analysis gives no such number for this group, time or test.",
         )
-    found = _read(claim, primary[0])
-    test = _Test(claim)
+    found = read_field(claim, primary[0])
+    test = ClaimTest(claim)
     if test.unreadable:
         return _outcome("not_recomputable", test.unreadable, found)
     if not math.isnan(found.value) and test.passes(found):
         return _agrees(claim, analysis, found, stated)
-    others = _conventions(claim, analysis, rows)
+    others = conventions(claim, analysis, rows)
     fits = [(name, other) for name, other in others if test.passes(other)]
     tried = len(others)
     all_found = [found, *(other for _, other in others)]
@@ -192,153 +208,122 @@ def recompute(claim: Mapping, study: Mapping, rows: Sequence[Mapping]) -> Check:
     return _differs(claim, analysis, test, found, known, tried)
 
 
-class _Test:
-    """When a recomputed number bears out a claim."""
+def _constrained(claim: Mapping, kind: str, drawn: Mapping) -> Check:
+    """Return the outcome of a claim that members were made to meet."""
+    if claim["claim_id"] in drawn.get("missed", ()):
+        return _outcome(
+            "not_reached",
+            f"No {kind} data set tried gives the printed number together with what "
+            "else is printed, so the members were drawn without it.",
+        )
+    return _outcome(
+        "used",
+        f"The number was an input: every {kind} data set was drawn to agree with it, "
+        "so agreement is no independent evidence." + _also(claim["note"]),
+    )
 
-    def __init__(self, claim: Mapping) -> None:
-        self.claim = claim
-        self.unreadable = ""
-        self.claimed: str | None = None
-        self.printed: Printed | None = None
-        if claim["relation"] == "words":
-            self.claimed = words.meaning(claim["printed"], claim["field"])
-            if not words.of_shares(self.claimed, claim["statistic"]):
-                self.claimed = None
-            if self.claimed is None:
-                self.unreadable = "The words state no test, share or direction."
-            return
-        self.printed = printed_interval(claim)
 
-    def passes(self, found: Found) -> bool:
-        if self.claimed is not None:
-            return any(
-                words.holds(self.claimed, x, self.claim["statistic"])
-                for x in (found.low, found.high)
+def _among_members(
+    claim: Mapping,
+    analysis: Mapping,
+    rows: Sequence[Mapping],
+    drawn: Mapping,
+    reach: Mapping[str, Mapping],
+) -> Check:
+    """Say where a claim lies among the members of an ensemble."""
+    if drawn.get("refused"):
+        return _outcome("not_recomputable", f"There is no member: {drawn['refused']}")
+    stated = STATED if analysis["paper"].get("convention") else PRIMARY
+    primary = matching(claim, analysis, [r for r in rows if r["scenario"] == stated])
+    test = ClaimTest(claim)
+    if not primary or test.unreadable:
+        return _outcome(
+            "not_recomputable",
+            test.unreadable
+            or "The analysis gives no such number for this group, time or test.",
+        )
+    found = read_field(claim, primary[0])
+    tried = [("", found), *conventions(claim, analysis, rows)]
+    stands = [(name, one, _standing(claim, one, test, reach)) for name, one in tried]
+    stands = [(name, one, at) for name, one, at in stands if at is not None]
+    if not stands:
+        note = str(primary[0]["note"]) or "no member gives a number"
+        return _outcome("not_recomputable", f"Not computable: {note}", found)
+    for name, one, at in stands:
+        if at.reached:
+            return Check(
+                "recompute",
+                "printed against members",
+                "compatible",
+                _compatible(claim, analysis, name, one, at),
+                one,
+                name or str(one.row["convention"]),
+                len(tried),
             )
-        if self.printed is None:
-            return False
-        if self.claim["statistic"] in COUNTS and self.claim["field"] == "estimate":
-            return self.printed.counts(found.value)
-        return self.printed.holds(found.low, found.high)
-
-
-def printed_interval(claim: Mapping) -> Printed:
-    """Return the interval a printed number stands for.
-
-    A single asterisk, which stands beside a double one, means that p is not
-    below 0.01.
-    """
-    printed = interval(
-        claim["printed"], claim["value"], claim["relation"], field=claim["field"]
+    _, one, at = stands[0]
+    proof = disproof(
+        claim,
+        drawn.get("bounds", ()),
+        lambda low, high: test.passes(Found(one.row, low, low, high)),
     )
-    text = claim["printed"].strip()
-    if text.startswith("*") and not text.startswith("**") and printed.value == 0.05:
-        return Printed(0.05, 0.01, 0.05, "<", printed.step, printed.digits)
-    return printed
-
-
-def _matching(
-    claim: Mapping, analysis: Mapping, rows: Sequence[Mapping], *, test: bool = True
-) -> list[Mapping]:
-    """Return the rows a claim speaks of, in the order the method gave them."""
-    chosen = [row for row in rows if row["statistic"] == claim["statistic"]]
-    if any(part["endpoint"] for part in analysis["samples"]):
-        chosen = [row for row in chosen if row["endpoint"] == claim["endpoint"]]
-    if claim["timepoint"]:
-        timed = [
-            row for row in chosen if _same_time(row["timepoint"], claim["timepoint"])
-        ]
-        # Where no row carries a time the claim's is a remark.
-        if timed or any(row["timepoint"] not in ("", None) for row in chosen):
-            chosen = timed
-    if analysis["method"] == "matching" and claim["statistic"] in BALANCE:
-        # The endpoint of such a claim is the covariate.
-        chosen = [row for row in chosen if row["term"] == claim["endpoint"]]
-    for column in ("group", "reference"):
-        if claim[column]:
-            chosen = [row for row in chosen if row[column] == claim[column]]
-    if not claim["group"] and any(row["group"] == "" for row in chosen):
-        chosen = [row for row in chosen if row["group"] == ""]
-    elif not claim["group"] and len({(r["group"], r["reference"]) for r in chosen}) > 1:
-        return []
-    if claim["test"] and test:
-        chosen = [row for row in chosen if row["test"] == claim["test"]]
-    if claim["alternative"] and test and claim["field"] == "p_value":
-        chosen = [
-            row for row in chosen if row["alternative"] in (claim["alternative"], "")
-        ]
-    return chosen
-
-
-def _same_time(given: object, claimed: str) -> bool:
-    try:
-        return math.isclose(float(str(given)), float(claimed), rel_tol=1e-9)
-    except ValueError:
-        return str(given) == claimed
-
-
-def _conventions(
-    claim: Mapping, analysis: Mapping, rows: Sequence[Mapping]
-) -> list[tuple[str, Found]]:
-    """Return what each convention of the method gives for the claim.
-
-    Conventions that concern another part of the result (the interval, when the
-    claim is a p-value) give the same number by the same test and count once.
-    """
-    named: dict[str, list[Mapping]] = {}
-    for row in rows:
-        if row["scenario"] == CONVENTION:
-            named.setdefault(str(row["convention"]), []).append(row)
-    different: dict[tuple, tuple[str, Found]] = {}
-    for name, convention_rows in named.items():
-        chosen = _matching(claim, analysis, convention_rows, test=False)
-        if not chosen:
-            continue
-        found = _read(claim, chosen[0])
-        if math.isnan(found.value):
-            continue
-        row = found.row
-        how = (row["test"], row["alternative"])
-        if claim["field"] in {"conf_low", "conf_high"}:
-            how = (row["interval_method"],)
-        elif claim["field"] == "estimate":
-            how = ()
-        different.setdefault((*how, found.value), (name, found))
-    return list(different.values())
-
-
-def _read(claim: Mapping, row: Mapping) -> Found:
-    """Read a claim's field from a row, in the printed unit."""
-    column = {"count": "events"}.get(claim["field"], claim["field"])
-    value = _float(row[column])
-    low, high = _float(row.get(f"{column}_min")), _float(row.get(f"{column}_max"))
-    if math.isnan(low) or math.isnan(high):
-        low = high = value
-    factor = (
-        1.0
-        if claim["field"] in {"p_value", "test_statistic", "n", "count"}
-        else _unit_factor(claim["unit"], str(row["unit"]))
+    values = f"{show(claim, at.least)} to {show(claim, at.most)}"
+    reason = (
+        f"Printed {claim['printed']}; the {at.of} {analysis['kind']} data sets give "
+        f"{values}{named_test(one)}"
     )
-    return Found(row, value * factor, low * factor, high * factor)
+    if len(tried) > 1:
+        reason += f", and none of {len(tried)} conventions gives the printed digits"
+    reason += f". {proof}" if proof else ". That it is impossible is not proven."
+    return Check(
+        "recompute",
+        "printed against members",
+        "incompatible" if proof else "not_reached",
+        reason + _also(claim["note"]),
+        one,
+        str(one.row["convention"]),
+        len(tried),
+    )
 
 
-def _unit_factor(claimed: str, given: str) -> float:
-    if claimed.strip().lower() in _PERCENT and given == "proportion":
-        return 100.0
-    printed, computed = _days(claimed), _days(given)
-    if printed and computed:
-        return computed / printed
-    return 1.0
+def _standing(
+    claim: Mapping, found: Found, test: ClaimTest, reach: Mapping[str, Mapping]
+) -> Standing | None:
+    values = reach.get(str(found.row["estimate_id"]))
+    if values is None or claim["field"] not in values:
+        return None
+    factor = field_factor(claim, found.row)
+    target = test.printed.value if test.printed is not None else math.nan
+    return standing(
+        values,
+        claim["field"],
+        factor,
+        lambda value: test.passes(Found(found.row, value, value, value)),
+        target,
+    )
 
 
-def _days(unit: str) -> float | None:
-    return _DAYS.get(unit.strip().lower().rstrip("s"))
-
-
-def _float(value: object) -> float:
-    if value in ("", None):
-        return math.nan
-    return float(value)
+def _compatible(
+    claim: Mapping, analysis: Mapping, name: str, found: Found, at: Standing
+) -> str:
+    by = f" under the convention '{_words(name)}'" if name else ""
+    reason = (
+        f"{at.reached} of {at.of} {analysis['kind']} data sets give the printed number"
+        f"{by}{named_test(found)}; all of them give {show(claim, at.least)} to "
+        f"{show(claim, at.most)}"
+    )
+    if analysis["kind"] == "simulated":
+        # A band over priors would be the priors' doing.
+        return (
+            f"{reason}. The data are drawn under what is printed, not observed: this "
+            "is no reproduction."
+        )
+    reason += (
+        f", the 95% band is {show(claim, at.low)} to {show(claim, at.high)}; the "
+        f"printed number lies {at.place()}"
+    )
+    wide = width(at, claim["statistic"], claim["field"], found.row)
+    reason += f". The band is {wide}" if wide else ""
+    return f"{reason}. The data are rebuilt, not observed: this is no reproduction."
 
 
 def _agrees(claim: Mapping, analysis: Mapping, found: Found, stated: str) -> Check:
@@ -348,7 +333,7 @@ def _agrees(claim: Mapping, analysis: Mapping, found: Found, stated: str) -> Che
         if stated == STATED and claim["field"] != "estimate"
         else "the primary convention"
     )
-    reason = f"Recomputed {_say(claim, found)} by {by}{_named_test(found)}."
+    reason = f"Recomputed {say(claim, found)} by {by}{named_test(found)}."
     if found.ranged:
         reason += " The range is what the rounding of the printed inputs leaves."
     if outcome == "compatible":
@@ -379,9 +364,9 @@ def _by_another(
     )
     others = ", ".join(_words(other) for other, _ in fits[1:])
     reason = (
-        f"Recomputed {_say(claim, found)} under the convention '{_words(name)}'"
-        f"{_named_test(found)} ({used_by}), not under the primary one "
-        f"({_say(claim, primary)}{_named_test(primary)}); {len(fits)} of {tried} "
+        f"Recomputed {say(claim, found)} under the convention '{_words(name)}'"
+        f"{named_test(found)} ({used_by}), not under the primary one "
+        f"({say(claim, primary)}{named_test(primary)}); {len(fits)} of {tried} "
         f"conventions give the printed digits"
         + (f" (also {others})." if others else ".")
     )
@@ -399,26 +384,24 @@ def _by_another(
 def _differs(
     claim: Mapping,
     analysis: Mapping,
-    test: _Test,
+    test: ClaimTest,
     primary: Found,
     known: list[Found],
     tried: int,
 ) -> Check:
     outcome = "not_reached" if analysis["kind"] in NOT_OBSERVED else "differs"
     first = primary if not math.isnan(primary.value) else known[0]
-    reason = f"Printed {claim['printed']}, recomputed {_say(claim, first)}"
-    reason += _named_test(first)
+    reason = f"Printed {claim['printed']}, recomputed {say(claim, first)}"
+    reason += named_test(first)
     nearest = first
     if test.printed is not None:
         target = test.printed.value
-        nearest = min(known, key=lambda f: _distance(f, target))
+        nearest = min(known, key=lambda f: distance(f, target))
         near = _near_miss(claim, test.printed, first)
-        if nearest is not first and _distance(nearest, target) < _distance(
-            first, target
-        ):
+        if nearest is not first and distance(nearest, target) < distance(first, target):
             reason += (
-                f"; nearest {_say(claim, nearest)} under "
-                f"'{_words(nearest.row['convention'])}'{_named_test(nearest)}"
+                f"; nearest {say(claim, nearest)} under "
+                f"'{_words(nearest.row['convention'])}'{named_test(nearest)}"
             )
         reason += near
     else:
@@ -436,12 +419,6 @@ def _differs(
     )
 
 
-def _distance(found: Found, target: float) -> float:
-    if found.low <= target <= found.high:
-        return 0.0
-    return min(abs(found.low - target), abs(found.high - target))
-
-
 def _near_miss(claim: Mapping, printed: Printed, found: Found) -> str:
     if printed.relation != "=" or claim["statistic"] in COUNTS:
         return ""
@@ -452,36 +429,6 @@ def _near_miss(claim: Mapping, printed: Printed, found: Found) -> str:
     if 0.5 <= steps <= 1.5:
         return "; off by one in the last digit"
     return ""
-
-
-def _say(claim: Mapping, found: Found) -> str:
-    """Show a recomputed number with one digit more than is printed."""
-
-    def show(x: float) -> str:
-        if math.isnan(x):
-            return "no number"
-        if math.isinf(x):
-            return "infinity" if x > 0 else "minus infinity"
-        if claim["value"] and claim["relation"] in {"=", "~"}:
-            digits = printed_interval(claim).digits
-            whole = claim["statistic"] in COUNTS and float(x).is_integer()
-            return round_half_up(x, 0 if whole else max(digits, 0) + 1)
-        if claim["field"] == "p_value" and x < 0.001:
-            return f"{x:.2g}"  # held against a printed bound, <0.001 would say nothing
-        return journal_number(x, field=claim["field"], statistic=claim["statistic"])
-
-    unit = f" {claim['unit']}" if claim["unit"] == "%" else ""
-    if found.ranged:
-        return f"{show(found.low)} to {show(found.high)}{unit}"
-    return f"{show(found.value)}{unit}"
-
-
-def _named_test(found: Found) -> str:
-    test = str(found.row["test"])
-    sides = str(found.row["alternative"])
-    if not test:
-        return ""
-    return f" [{test}{', ' + sides if sides and sides != 'two-sided' else ''}]"
 
 
 def _words(name: object) -> str:

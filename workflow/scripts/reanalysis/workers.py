@@ -36,6 +36,7 @@ WARM = (
     "reanalysis.figures.sheet",
     "reanalysis.steps.check",
     "reanalysis.steps.consistency",
+    "reanalysis.steps.members",
     "reanalysis.steps.estimate",
     "reanalysis.steps.compare",
     "reanalysis.steps.draw",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reanalysis import words
 from reanalysis.consistency.attainable_laws import Floats, Ladder
-from reanalysis.verdicts import printed_interval
+from reanalysis.rounding import printed_interval
 
 FAMILY = "consistency"
 #: Above this share of all outcomes a p-value says next to nothing.

@@ -17,8 +17,7 @@ from itertools import combinations
 
 from reanalysis import words
 from reanalysis.consistency.check import Check
-from reanalysis.rounding import COUNTS, cut_off
-from reanalysis.verdicts import printed_interval
+from reanalysis.rounding import COUNTS, cut_off, printed_interval
 
 FAMILY = "consistency"
 BETWEEN = "conflict between sources"

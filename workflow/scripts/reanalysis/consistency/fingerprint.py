@@ -25,8 +25,7 @@ from reanalysis.consistency.fingerprint_sweep import (
     can_exchange,
     sweep_claims,
 )
-from reanalysis.rounding import truncates
-from reanalysis.verdicts import printed_interval
+from reanalysis.rounding import printed_interval, truncates
 
 FAMILY = "consistency"
 CHECK = "convention fingerprint"

@@ -20,8 +20,8 @@ from reanalysis.consistency.fingerprint_readings import (
     units_of,
 )
 from reanalysis.results import Estimate
+from reanalysis.rounding import printed_interval
 from reanalysis.sample import Sample
-from reanalysis.verdicts import printed_interval
 
 ONE_SIDED = "a one-sided p-value"
 EXCHANGED = "exchanged arms"

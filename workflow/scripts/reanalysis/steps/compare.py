@@ -17,6 +17,8 @@ def compare(
     families: list[str],
     ranges: str,
     found: str,
+    reach: list[str],
+    members: list[str],
     estimates: str,
     claims: str,
     checks: str,
@@ -28,17 +30,20 @@ def compare(
     """Write a study's part of every table of results, and those for readers.
 
     ``families`` are the rows the claims are held against, ``found`` the checks of
-    the printed numbers among each other.
+    the printed numbers among each other, ``reach`` what claimed numbers are in every
+    member and ``members`` (none or one) how the members came about.
     An error nobody foresaw stops this study alone: ``state`` makes the run fail at
     its end.
     """
-    study = json.loads(Path(checked).read_text(encoding="utf-8"))
+    study = _json(checked)
     rows = [row for family in families for row in read_estimates(family)]
-    told = json.loads(Path(found).read_text(encoding="utf-8"))["checks"]
+    told = _json(found)["checks"]
+    values = {k: v for path in reach for k, v in _json(path).items()}
+    drawn = {k: v for path in members for k, v in _json(path)["datasets"].items()}
     judged, made, moved, asked, failed = [], [], [], [], ""
     if study["status"] == "ok":
         try:
-            judged, made = verdicts.judge(study, rows, told)
+            judged, made = verdicts.judge(study, rows, told, drawn, values)
             moved = sensitivity.sensitivity(rows, study["claims"])
             asked = author_requests.requests(study, judged)
         except Exception as error:
@@ -57,3 +62,7 @@ def compare(
         folder=shown,
     )
     write_text(state, json.dumps({"failed": failed, "analyses": {}}) + "\n")
+
+
+def _json(path: str) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8"))

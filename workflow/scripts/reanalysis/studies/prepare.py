@@ -15,6 +15,7 @@ from reanalysis.studies.dataset import (
     Dataset,
 )
 from reanalysis.studies.derive import Columns, derive
+from reanalysis.studies.ensembles import KINDS, member_analysis
 from reanalysis.studies.printed_sample import printed_sample
 from reanalysis.studies.selection import rows_where
 
@@ -104,8 +105,12 @@ def prepare_analysis(
     tables: Mapping[str, Dataset],
     claims: Sequence[Mapping],
     where: str,
+    ensembles: Mapping[str, Mapping] | None = None,
 ) -> dict[str, object]:
-    """Prepare the samples of one analysis (several when it is split by a column)."""
+    """Prepare the samples of one analysis (several when it is split by a column).
+
+    An analysis of an ensemble has none yet: its members are drawn later.
+    """
     options = {
         key: value
         for key, value in declared.items()
@@ -150,7 +155,22 @@ def prepare_analysis(
         return prepared
     if declared["method"] == "fixed_time" and not declared.get("times"):
         raise InputError("fixed_time needs 'times'", file=where, column=at)
+    drawn = (ensembles or {}).get(declared["dataset"])
+    if drawn:
+        try:
+            _roles(declared, dict.fromkeys(drawn["columns"]))
+        except InputError as error:
+            raise InputError(str(error), file=where, column=at) from None
+        return prepared | member_analysis(name, declared, drawn, where)
     table = tables[declared["dataset"]]
+    if table.declared["kind"] == "curve":
+        # Its rows are awaited; what is asked of them is asked of members.
+        return prepared | {
+            "kind": KINDS["curve"],
+            "awaited": True,
+            "samples": [],
+            "groups": _declared_groups(declared, table),
+        }
     prepared |= {"kind": table.declared["kind"], "awaited": table.rows == 0}
     try:
         columns = derive(table.columns, declared.get("derive", {}))

@@ -20,6 +20,7 @@ from reanalysis.schema import first_error, load_schema
 from reanalysis.studies.claims import check_claim_groups, read_adjudication, read_claims
 from reanalysis.studies.csv_table import short_name
 from reanalysis.studies.dataset import Dataset
+from reanalysis.studies.ensembles import KINDS, drawn_summary, ensemble
 from reanalysis.studies.prepare import prepare_analysis
 from reanalysis.studies.study_yaml import read_yaml
 
@@ -57,10 +58,18 @@ def load(*folders: str | Path) -> dict[str, object]:
     tables = {
         dataset: Dataset(dataset, declared, files, study)
         for dataset, declared in study["datasets"].items()
+        if "file" in declared
     }
     claims = read_claims(files, study, where)
+    ensembles = {
+        dataset: ensemble(dataset, declared, tables.get(dataset), study, claims, where)
+        for dataset, declared in study["datasets"].items()
+        if declared["kind"] in KINDS and (dataset not in tables or tables[dataset].rows)
+    }
     analyses = {
-        analysis: prepare_analysis(analysis, declared, study, tables, claims, where)
+        analysis: prepare_analysis(
+            analysis, declared, study, tables, claims, where, ensembles
+        )
         for analysis, declared in study["analyses"].items()
     }
     check_claim_groups(claims, analyses, files)
@@ -68,7 +77,11 @@ def load(*folders: str | Path) -> dict[str, object]:
         **{key: study[key] for key in ("id", "title", "citation", "design", "sources")},
         "remarks": study.get("remarks", []),
         "populations": study["populations"],
-        "datasets": {name: table.summary() for name, table in tables.items()},
+        "datasets": {
+            name: tables[name].summary() if name in tables else drawn_summary(declared)
+            for name, declared in study["datasets"].items()
+        },
+        "ensembles": ensembles,
         "analyses": analyses,
         "claims": claims,
         "adjudication": read_adjudication(files, claims),

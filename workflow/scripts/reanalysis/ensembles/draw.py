@@ -1,0 +1,22 @@
+"""Draw the members of one dataset, whatever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reanalysis.ensembles.curve_members import draw_curve
+from reanalysis.ensembles.drawn import Drawn
+
+
+def draw_members(study: Mapping, dataset: str, *, members: int, seed: int) -> Drawn:
+    """Return members of a dataset of a checked study, or why there are none."""
+    declared = study["ensembles"][dataset]
+    by_id = {claim["claim_id"]: claim for claim in study["claims"]}
+    constraints = [by_id[claim_id] for claim_id in declared["constraints"]]
+    return draw_curve(
+        declared["curve"],
+        study["analyses"],
+        constraints,
+        members=members,
+        seed=seed,
+    )

@@ -1,0 +1,136 @@
+"""Where a printed number lies among the values that members give it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reanalysis.ensembles.pooling import BAND, quantile
+from reanalysis.survival.risk_sets import Floats
+
+#: Statistics and fields that lie between 0 and 1 whatever the data.
+SHARES = frozenset({"survival_probability", "cumulative_incidence", "proportion"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """Where a printed number stands among members.
+
+    ``share``: part of the weight whose value would be printed so; ``reached``: how
+    many members give it, sought-out ones included; ``of``: how many have a number.
+    ``low``, ``high``: band, ``least``, ``most``: smallest and largest value;
+    ``below``: part of the weight below the printed number.
+    """
+
+    share: float
+    reached: int
+    of: int
+    low: float
+    high: float
+    least: float
+    most: float
+    below: float
+
+    def place(self) -> str:
+        """Say where it lies: inside the band, or in which tail."""
+        tail = (1 - (BAND[1] - BAND[0])) / 2
+        if self.share <= 0:
+            return "only a data set that was sought out for an extreme gives it"
+        if self.below + self.share < tail:
+            return f"in the lower tail of the members ({_percent(self.share)} give it)"
+        if self.below > 1 - tail:
+            return f"in the upper tail of the members ({_percent(self.share)} give it)"
+        return f"inside the band of the members ({_percent(self.share)} give it)"
+
+
+def standing(
+    reach: Mapping[str, Sequence[float | None]],
+    field: str,
+    factor: float,
+    passes: Callable[[float], bool],
+    target: float,
+) -> Standing | None:
+    """Return where a printed number stands, None where no member has a number.
+
+    ``reach`` as written by the estimate step; ``factor`` brings its values into the
+    printed unit; ``passes`` tells whether a value would be printed so; ``target`` is
+    the printed number, nan for words.
+    """
+    values = _numbers(reach[field]) * factor
+    weight = np.array(reach["weight"])
+    known = ~np.isnan(values)
+    if not known.any():
+        return None
+    values, weight = values[known], weight[known]
+    fits = np.array([passes(value) for value in values])
+    total = weight.sum() or 1.0
+    low, high = (quantile(values, weight, share) for share in BAND)
+    below = (values < target) & ~fits
+    return Standing(
+        share=float(weight[fits].sum() / total),
+        reached=int(fits.sum()),
+        of=int(known.sum()),
+        low=low,
+        high=high,
+        least=float(values.min()),
+        most=float(values.max()),
+        below=float(weight[below].sum() / total),
+    )
+
+
+def width(one: Standing, statistic: str, field: str, row: Mapping) -> str:
+    """Say how wide the band is beside knowing nothing of the patients.
+
+    A share or a p-value could be anything from 0 to 1; other numbers are told beside
+    the confidence interval, which is the doubt that even the patients' rows leave.
+    """
+    wide = one.high - one.low
+    if math.isnan(wide):
+        return ""
+    if field == "p_value" or statistic in SHARES:
+        whole = 1.0
+        return f"{_percent(wide / whole)} of the range from 0 to 1"
+    limits = row["conf_high"], row["conf_low"]
+    if field == "estimate" and all(isinstance(x, float) for x in limits):
+        whole = limits[0] - limits[1]
+        if whole > 0 and math.isfinite(whole):
+            return f"{_percent(wide / whole)} of the width of the confidence interval"
+    return ""
+
+
+def disproof(
+    claim: Mapping, bounds: Sequence[Mapping], passes: Callable[[float, float], bool]
+) -> str:
+    """Say why no data set whatever gives a printed number; empty where that is open.
+
+    ``bounds``: ranges that hold for every list of patients the print allows, in the
+    unit of the print (keys ``statistic, field, group, reference, timepoint, low, high,
+    why``; a group or time that is empty holds for all). ``passes`` tells whether some
+    value of a range would be printed so.
+    """
+    for bound in bounds:
+        if any(bound[key] != claim[key] for key in ("statistic", "field")):
+            continue
+        if any(
+            bound[key] not in ("", claim[key])
+            for key in ("group", "reference", "timepoint")
+        ):
+            continue
+        if not passes(bound["low"], bound["high"]):
+            return bound["why"]
+    return ""
+
+
+def _numbers(values: Sequence[float | None]) -> Floats:
+    return np.array([math.nan if v is None else v for v in values], dtype=float)
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.001:
+        return "under 0.1%"
+    if share < 0.1:
+        return f"{100 * share:.1f}%"
+    return f"{100 * share:.0f}%"
