@@ -1,7 +1,7 @@
 """Draw the curves of a study's patient rows as a figure of 600 pixels and click them.
 
-    python benchmarks/redraw_curve.py data/freireich1963_6mp patients.csv weeks relapse \
-        arm --ticks 0 5 10 15 20 25 30 35 --output remission_redrawn.csv
+    python benchmarks/redraw_curve.py data/freireich1963_6mp patients.csv \
+        weeks relapse arm --ticks 0 5 10 15 20 25 30 35 --output remission_redrawn.csv
 
 For a study whose patients are public: the clicks have the errors of a careful reader,
 and what is rebuilt from them can be held against the truth. The table of numbers at
@@ -41,7 +41,8 @@ def main() -> None:
     for group, arm in rows.groupby(given.group, sort=False):
         time, event = arm[given.time].to_numpy(float), arm[given.event].to_numpy()
         t, s = clicks(time, event, longest, rng)
-        lines += [(group, f"{x:.2f}", f"{100 * y:.1f}", "") for x, y in zip(t, s, strict=True)]
+        points = zip(t, 100 * s, strict=True)
+        lines += [(group, f"{x:.2f}", f"{y:.1f}", "") for x, y in points]
         lines += [
             (group, f"{tick:g}", "", int((time >= tick).sum())) for tick in given.ticks
         ]

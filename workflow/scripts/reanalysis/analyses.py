@@ -15,7 +15,12 @@ from importlib import import_module
 
 import pandas as pd
 
-from reanalysis.ensembles.estimates import member_estimates
+from reanalysis.ensembles.estimates import (
+    MemberSamples,
+    member_estimates,
+    member_samples,
+    veil,
+)
 from reanalysis.ensembles.member_sets import MemberSet
 from reanalysis.ensembles.pooling import Pooled
 from reanalysis.reporting.convention_text import setting_named
@@ -121,19 +126,20 @@ def run_method(
         done: dict[str, list] = {}
         shown: set[tuple[str, str]] = set()
         sets = (members or {}).get(analysis["dataset"], ())
+        ensemble = member_samples(sets, analysis) if analysis.get("members") else None
         for spec in specifications(analysis, params, claimed=bool(wanted.get(name))):
             if (spec.scenario, spec.key) in shown:
                 continue
             shown.add((spec.scenario, spec.key))
             if spec.key not in done:
-                done[spec.key] = _estimates(module, analysis, spec, sets)
+                done[spec.key] = _estimates(module, analysis, spec, ensemble)
             found = done[spec.key]
             made = list(_rows(study, name, analysis, spec, found, wanted))
             rows.extend(row for row, _ in made)
             if spec.scenario in (PRIMARY, STATED, CONVENTION):
                 reach |= _reach(made, wanted.get(name, set()))
         primary = next(specifications(analysis, params, claimed=False))
-        if analysis.get("members"):
+        if ensemble:
             drawn[name] = _veil(study, analysis, sets)
             continue
         drawn[name] = [
@@ -155,8 +161,6 @@ def _veil(study: Mapping, analysis: Mapping, sets: Sequence[MemberSet]) -> list[
     """Return the curves of members, and the printed one they come from."""
     if analysis["method"] != "kaplan_meier" or not sets:
         return []
-    from reanalysis.ensembles.estimates import veil
-
     tables = {"veil": veil(sets, analysis).to_dict(orient="list")}
     curve = study["ensembles"][analysis["dataset"]].get("curve")
     if curve:
@@ -219,10 +223,13 @@ def make_sample(part: Mapping, analysis: Mapping, spec: Specification) -> Sample
 
 
 def _estimates(
-    module: object, analysis: Mapping, spec: Specification, sets: Sequence[MemberSet]
+    module: object,
+    analysis: Mapping,
+    spec: Specification,
+    ensemble: MemberSamples | None,
 ) -> list[Pooled | tuple[str, Estimate]]:
-    if analysis.get("members"):
-        return member_estimates(module, analysis, spec.settings, sets)
+    if ensemble:
+        return member_estimates(module, analysis, spec.settings, ensemble)
     return [
         (part["endpoint"], estimate)
         for part in analysis["samples"]

@@ -59,7 +59,8 @@ def draw_curve(
         fits, missed = _fits(
             constraints, analyses, curve["time_unit"], time, event, group
         )
-        if fits.sum() >= members or wanted >= MOST_DRAWS * members:
+        enough = fits.sum() >= members and not missed
+        if enough or wanted >= MOST_DRAWS * members:
             break
         wanted = min(MOST_DRAWS * members, max(2 * wanted, BLOCK))
     kept = np.flatnonzero(fits)[:members]

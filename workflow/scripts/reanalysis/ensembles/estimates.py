@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -33,32 +34,55 @@ def member_sample(rows: pd.DataFrame, analysis: Mapping) -> Sample:
     )
 
 
-def member_estimates(
-    module: ModuleType,
-    analysis: Mapping,
-    settings: Mapping,
-    sets: Sequence[MemberSet],
-) -> list[Pooled]:
-    """Return the pooled rows of an analysis.
+@dataclass(frozen=True, slots=True, eq=False)
+class MemberSamples:
+    """The members of one analysis as samples, equal data sets once.
 
-    Per prior one set of rows; with several priors the ranges over all of them first.
-    Members that are the same data set are estimated once.
+    ``places``: for every set the position of each member in ``samples``.
     """
-    done: dict[tuple, list] = {}
-    times = tuple(analysis["options"].get("times", ()))
-    by_prior = []
+
+    sets: Sequence[MemberSet]
+    samples: Sequence[Sample]
+    places: Sequence[Sequence[int]]
+
+
+def member_samples(sets: Sequence[MemberSet], analysis: Mapping) -> MemberSamples:
+    """Prepare members for :func:`member_estimates`, once for all its settings."""
+    samples, places, seen = [], [], {}
     for one in sets:
-        rows = []
+        at = []
         for member in one:
             key = _content(member, analysis["roles"])
-            if key not in done:
-                sample = member_sample(member, analysis)
-                done[key] = [("", row) for row in module.estimate(sample, settings)]
-            rows.append(done[key])
+            if key not in seen:
+                seen[key] = len(samples)
+                samples.append(member_sample(member, analysis))
+            at.append(seen[key])
+        places.append(at)
+    return MemberSamples(sets, samples, places)
+
+
+def member_estimates(
+    module: ModuleType, analysis: Mapping, settings: Mapping, members: MemberSamples
+) -> list[Pooled]:
+    """Return the pooled rows of an analysis under one choice of settings.
+
+    Per prior one set of rows; with several priors the ranges over all of them first.
+    """
+    times = tuple(analysis["options"].get("times", ()))
+    found = [
+        [("", row) for row in module.estimate(sample, settings)]
+        for sample in members.samples
+    ]
+    by_prior = []
+    for one, places in zip(members.sets, members.places, strict=True):
         by_prior += pool(
-            rows, one.weight, effective=one.effective, prior=one.prior, times=times
+            [found[place] for place in places],
+            one.weight,
+            effective=one.effective,
+            prior=one.prior,
+            times=times,
         )
-    return [*(spread(by_prior) if len(sets) > 1 else []), *by_prior]
+    return [*(spread(by_prior) if len(members.sets) > 1 else []), *by_prior]
 
 
 def _content(member: pd.DataFrame, roles: Mapping[str, str]) -> tuple:

@@ -109,8 +109,9 @@ def read_curve(
     t, s = _ordered(t, s, error, time_error, messages)
     if grid is not None:
         t = _snapped(t, grid, time_error, messages)
-    # Between no death and one; finer than the errors nothing can be told.
-    threshold = max(error, 0.5 / n if n else 1.5 * error)
+    # Between no death and one; finer than the errors nothing can be told, and what
+    # is more than two errors apart are two levels, whatever n is said to be.
+    threshold = max(error, min(0.5 / n, 2 * error)) if n else 1.5 * error
     if n and 1 / n < 2 * error:
         messages.append(
             f"One of {n} patients is less than the reading error can show: deaths "

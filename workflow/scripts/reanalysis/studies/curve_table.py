@@ -42,10 +42,7 @@ def curve_table(table: Dataset, where: str) -> dict[str, object]:
         else None,
     }
     arms = _arms(table, by_role)
-    labels = list(arms)
-    if "group" in by_role:
-        coding = table.declared["columns"][by_role["group"]].get("coding", {})
-        labels = [str(code) for code in coding if str(code) in arms] or labels
+    labels = [label for label in curve_groups(table) if label in arms] or list(arms)
     for label in declared.get("arms", {}):
         if str(label) not in arms and table.rows:
             raise InputError(
@@ -59,10 +56,17 @@ def curve_table(table: Dataset, where: str) -> dict[str, object]:
     for label in labels:
         arm = arms[label]
         arm |= _printed(declared.get("arms", {}).get(label, {}), arm)
+        if arm["n"] is None:
+            raise InputError(
+                "the number of patients of an arm is not said",
+                file=where,
+                column=f"{at}.curve.arms",
+                value=label or None,
+                expected="'n', or a number at risk at time 0 in the table",
+            )
         try:
             curve = arm_curve(arm, settings)
-            if arm["n"] is not None:
-                check_counts(curve, arm_counts(arm))
+            check_counts(curve, arm_counts(arm))
         except MethodError as error:
             raise InputError(
                 str(error),
@@ -81,6 +85,14 @@ def curve_table(table: Dataset, where: str) -> dict[str, object]:
         "arms": {label: arms[label] for label in labels},
         "messages": messages,
     }
+
+
+def curve_groups(table: Dataset) -> list[str]:
+    """Return the groups that the coding of a curve's table names, in its order."""
+    for declared in table.declared["columns"].values():
+        if declared["role"] == "group":
+            return [str(code) for code in declared.get("coding", ())]
+    return []
 
 
 def arm_curve(arm: Mapping, settings: Mapping) -> DigitisedCurve:

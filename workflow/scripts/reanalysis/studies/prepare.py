@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from reanalysis.errors import InputError, expect_known
 from reanalysis.plan import WITHOUT_TABLE
 from reanalysis.rounding import interval
+from reanalysis.studies.curve_table import curve_groups
 from reanalysis.studies.dataset import (
     EXACT_ROLES,
     NOT_NEGATIVE,
@@ -169,7 +170,7 @@ def prepare_analysis(
             "kind": KINDS["curve"],
             "awaited": True,
             "samples": [],
-            "groups": _declared_groups(declared, table),
+            "groups": [str(g) for g in declared.get("groups", curve_groups(table))],
         }
     prepared |= {"kind": table.declared["kind"], "awaited": table.rows == 0}
     try:

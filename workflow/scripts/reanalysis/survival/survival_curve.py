@@ -1,9 +1,10 @@
 """The survival curve of one group with its limits, median and restricted mean.
 
-Numbers at risk and events come from lifelines' event table. From there it is our
-own: lifelines' fitter refuses a first risk set emptied before others enter, has the
-log-log interval only, with limits of 0 where the curve is 0, misses the median on a
-flat stretch, and gives the variance of min(T, tau) for that of the restricted mean.
+With late entry, numbers at risk and events come from lifelines' event table. From
+there it is our own: lifelines' fitter refuses a first risk set emptied before others
+enter, has the log-log interval only, with limits of 0 where the curve is 0, misses the
+median on a flat stretch, and gives the variance of min(T, tau) for that of the
+restricted mean.
 """
 
 from __future__ import annotations
@@ -138,18 +139,23 @@ def _counts(
 ) -> tuple[Floats, Floats, Floats]:
     """Return the times somebody leaves, and who is at risk and has the event then.
 
-    Kept, since settings do not change them: a table takes 4 ms.
+    Kept, since settings do not change them: lifelines' table takes 3 ms. Without late
+    entry two calls of numpy count the same, which thousands of members need.
     """
+    if start is None:
+        times, place, left = np.unique(stop, return_inverse=True, return_counts=True)
+        at_risk = np.cumsum(left[::-1])[::-1]
+        events = np.bincount(place, np.array(event, dtype=float), minlength=times.size)
+        return times, at_risk, events
     from lifelines.utils import survival_table_from_events
 
     table = survival_table_from_events(
-        np.array(stop), np.array(event), birth_times=start and np.array(start)
+        np.array(stop), np.array(event), birth_times=np.array(start)
     )
     table = table[table["removed"] > 0]
-    at_risk, events = table["at_risk"].to_numpy(), table["observed"].to_numpy()
-    if start is not None:
-        # Who enters at a time is at risk after it: intervals are (start, stop].
-        at_risk = at_risk - table["entrance"].to_numpy()
+    # Who enters at a time is at risk after it: intervals are (start, stop].
+    at_risk = (table["at_risk"] - table["entrance"]).to_numpy()
+    events = table["observed"].to_numpy()
     return table.index.to_numpy(dtype=float), at_risk, events
 
 
