@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reanalysis.config import find_studies, method_settings
-from reanalysis.plan import METHODS, analyses_of, figures_of
+from reanalysis.plan import METHODS, analyses_of, ensembles_of, figures_of
 from reanalysis.steps import (
     check,
     collect,
@@ -13,6 +13,7 @@ from reanalysis.steps import (
     consistency,
     draw,
     estimate,
+    members,
     overview,
     report,
 )
@@ -30,13 +31,30 @@ def run_jobs(config: dict, work: Path) -> None:
         folder = work / "work" / study
         checked = str(work / "checked" / f"{study}.json")
         check.check(folders, study, checked)
-        families, drawn = [], []
+        families, drawn, reach = [], [], []
+        files = {
+            dataset: str(work / "members" / study / f"{dataset}.parquet")
+            for dataset in ensembles_of(plan)
+        }
+        states = [str(folder / "members.json")] if files else []
+        if files:
+            wanted = config["ensembles"]["members"]
+            members.members(checked, wanted, config["seed"], files, states[0])
         for method in METHODS:
             if method in used:
                 families.append(str(folder / f"{method}.csv"))
                 drawn.append(str(folder / f"{method}.json"))
                 settings = method_settings(config, method)
-                estimate.estimate(checked, method, settings, families[-1], drawn[-1])
+                reach.append(str(folder / f"{method}.reach.json"))
+                estimate.estimate(
+                    checked,
+                    method,
+                    settings,
+                    [files[dataset] for dataset in ensembles_of(plan, method)],
+                    families[-1],
+                    drawn[-1],
+                    reach[-1],
+                )
         ranges, found = (
             str(folder / "consistency.csv"),
             str(folder / "consistency.json"),
@@ -49,6 +67,8 @@ def run_jobs(config: dict, work: Path) -> None:
             families,
             ranges,
             found,
+            reach,
+            states,
             written["estimates"],
             written["claims"],
             written["checks"],
@@ -70,7 +90,7 @@ def run_jobs(config: dict, work: Path) -> None:
         )
         for table in tables:
             parts[table].append(written[table])
-        drawn_all += drawn
+        drawn_all += drawn + states
         checked_all.append(checked)
         figures_all[study] = figures
     outputs = {table: str(work / f"{table}.csv") for table in tables}

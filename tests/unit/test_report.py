@@ -107,8 +107,10 @@ def run(tmp_path_factory):
                 str(checked),
                 method,
                 method_settings(config, method),
+                [],
                 str(work / f"{method}.csv"),
                 str(work / f"{method}.json"),
+                str(work / f"{method}.reach.json"),
             )
         ranges, told = str(work / "consistency.csv"), str(work / "consistency.json")
         consistency.consistency(str(checked), ranges, told)
@@ -117,6 +119,8 @@ def run(tmp_path_factory):
             [str(work / f"{method}.csv") for method in methods],
             ranges,
             told,
+            [str(work / f"{method}.reach.json") for method in methods],
+            [],
             str(work / "estimates.csv"),
             *(str(work / f"{table}.csv") for table in TABLES),
             shown=str(folder / "tables" / name),

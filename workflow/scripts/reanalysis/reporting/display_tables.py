@@ -93,11 +93,14 @@ def _recomputed(claim: Mapping) -> str:
 
 
 def results_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
-    """Return the primary estimates."""
-    header = (
+    """Return the primary estimates; with a column for ensembles where there are any."""
+    header = [
         "Analysis", "Endpoint", "Statistic", "Group", "Time", "Estimate", "Interval",
         "P", "Test", "n", "Events", "Data", "Note",
-    )  # fmt: skip
+    ]  # fmt: skip
+    ensembles = any(row["members"] > 0 for row in rows)
+    if ensembles:
+        header.insert(header.index("Data"), "Over members")
     analyses = study.get("analyses", {})
     shown = []
     for row in rows:
@@ -123,11 +126,33 @@ def results_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
                 row["test"],
                 _blank(row["n"], field="n"),
                 _blank(row["events"], field="events"),
+                *([_over_members(row, kind)] if ensembles else []),
                 row["kind"],
                 row["note"],
             ]
         )
     return header, shown
+
+
+def _over_members(row: Mapping, kind: Mapping[str, str]) -> str:
+    """Say where the number, or the p-value of a test, lies over the members."""
+    if not row["members"] > 0:
+        return ""
+    what, prefix = "estimate", ""
+    if math.isnan(row["estimate_min"]) and not math.isnan(row["p_value_min"]):
+        what, prefix, kind = "p_value", "P ", {"field": "p_value"}
+    sought = math.isnan(row["band_low"]) and math.isnan(row["p_value_band_low"])
+    band = "band" if what == "estimate" else "p_value_band"
+    ends = (f"{what}_min", f"{what}_max") if sought else (f"{band}_low", f"{band}_high")
+    low, high = (journal_number(row[end], **kind) for end in ends)
+    if math.isnan(row[ends[0]]) and math.isnan(row[ends[1]]):
+        return ""
+    lying = low if low == high else f"{low} to {high}"
+    of = f"{row['members']:.0f} members"
+    if row["prior"]:
+        of += f" drawn with '{row['prior']}'"
+    share = "smallest to largest" if sought else "95%"
+    return f"{prefix}{lying} ({share} of {of})"
 
 
 def sensitivity_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
