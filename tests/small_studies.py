@@ -74,6 +74,70 @@ P12,S,60,12,0,none
 """,
 }
 
+#: A curve of two arms. A: events at 1, 2, 3; censored at 2.5 and 4. B: events at 1.5
+#: and 3.5; two censored at 5. Product limits by hand: 4/5, 3/5, 3/10 and 3/4, 1/2.
+CURVE: Files = {
+    "study.yaml": """\
+id: good
+title: A made trial
+citation: {text: Nobody N. A made trial. 2020.}
+design: Nine made patients in two arms.
+sources:
+  paper: {citation: Made for a test, trust: primary}
+populations:
+  everyone: {label: All patients, n: 9}
+datasets:
+  figure:
+    file: figure.csv
+    kind: curve
+    source: paper
+    locator: Figure 1
+    columns:
+      arm: {role: group, coding: [A, B]}
+      t: {role: time, unit: months}
+      s: {role: survival}
+      risk: {role: number_at_risk}
+      mark: {role: event}
+    curve: {error: 0.002}
+analyses:
+  curve:
+    method: kaplan_meier
+    dataset: figure
+    endpoint: Survival
+    columns: {time: time, event: event, group: group}
+    groups: [A, B]
+    times: [2, 3]
+  test:
+    method: log_rank
+    dataset: figure
+    endpoint: Survival
+    columns: {time: time, event: event, group: group}
+  model:
+    method: cox
+    dataset: figure
+    endpoint: Survival
+    columns: {time: time, event: event, group: group}
+""",
+    "figure.csv": """\
+arm,t,s,risk,mark
+A,0,1,5,
+A,1,0.8,,
+A,2,0.6,4,
+A,3,0.3,,
+A,4,0.3,1,
+B,0,1,4,
+B,1.5,0.75,,
+B,2,,3,
+B,3.5,0.5,,
+B,5,0.5,,
+""",
+    "claims.csv": CLAIMS_HEADER
+    + "C1,curve,,Survival,2,A,,survival_probability,estimate,0.60,0.60,=,,,,,check,"
+    "paper,Text,0.60,\n"
+    "C2,test,,Survival,,,,log_rank,p_value,0.0001,0.0001,=,,,,,check,paper,Text,"
+    "0.0001,\n",
+}
+
 SURVIVAL = """\
   survival:
     method: kaplan_meier
