@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from reanalysis.ensembles.arm_members import arm_members
 from reanalysis.ensembles.drawn import Drawn
 from reanalysis.ensembles.member_sets import MemberSet
 from reanalysis.ensembles.printed_weights import printed_values
 from reanalysis.errors import MethodError
-from reanalysis.reconstruction.curve_members import BLOCK, rebuild
+from reanalysis.reconstruction.curve_members import BLOCK
 from reanalysis.rounding import printed_interval
-from reanalysis.studies.curve_table import arm_counts, arm_curve
 from reanalysis.units import unit_factor
 
 #: Draws looked at, as a multiple of the members wanted, while few meet the print.
@@ -40,12 +40,8 @@ def draw_curve(
     while True:
         try:
             rebuilt = {
-                label: rebuild(
-                    arm_curve(arm, curve["settings"]),
-                    arm_counts(arm),
-                    members=wanted,
-                    seed=seed,
-                    arm=label,
+                label: arm_members(
+                    arm, curve["settings"], members=wanted, seed=seed, name=label
                 )
                 for label, arm in arms.items()
             }
@@ -81,7 +77,7 @@ def draw_curve(
             "time": time[kept].ravel(),
             "event": event[kept].ravel().astype(np.int64),
         }
-    )
+    ).dropna(subset="time")
     share = min(arm.effective for arm in rebuilt.values())
     one = MemberSet("", rows, np.ones(len(kept)), share * len(kept))
     return Drawn(

@@ -18,6 +18,8 @@ from reanalysis.reconstruction.digitised_curve import (
 )
 from reanalysis.studies.dataset import Dataset
 
+#: Most patients an arm is tried with where their number is not printed.
+LARGEST = 100
 _PERCENT = {"%", "percent", "per cent"}
 
 
@@ -56,17 +58,11 @@ def curve_table(table: Dataset, where: str) -> dict[str, object]:
     for label in labels:
         arm = arms[label]
         arm |= _printed(declared.get("arms", {}).get(label, {}), arm)
-        if arm["n"] is None:
-            raise InputError(
-                "the number of patients of an arm is not said",
-                file=where,
-                column=f"{at}.curve.arms",
-                value=label or None,
-                expected="'n', or a number at risk at time 0 in the table",
-            )
+        # Where n is not printed, what no number of patients explains is refused.
+        sized = {**arm, "n": LARGEST} if arm["n"] is None else arm
         try:
             curve = arm_curve(arm, settings)
-            check_counts(curve, arm_counts(arm))
+            check_counts(curve, arm_counts(sized))
         except MethodError as error:
             raise InputError(
                 str(error),
