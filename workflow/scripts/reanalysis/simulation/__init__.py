@@ -1,0 +1,1 @@
+"""Data sets drawn under printed constraints alone, where no rows were published."""
