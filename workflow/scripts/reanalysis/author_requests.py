@@ -18,9 +18,8 @@ COLUMNS = (
 
 def requests(study: Mapping, claims: Sequence[Mapping]) -> list[dict[str, object]]:
     """Return one row per awaited table, those that settle most claims first."""
-    # Attainable or impossible among printed numbers, rows would still settle more.
-    decided = {"used", "context"}
-    open_claims = [c for c in claims if c["verdict"] not in decided]
+    # Attainable, impossible or used to draw data sets, rows would still settle more.
+    open_claims = [c for c in claims if c["verdict"] != "context"]
     asked = []
     for name, dataset in study["datasets"].items():
         if dataset["rows"] != 0:

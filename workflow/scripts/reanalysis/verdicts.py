@@ -458,6 +458,10 @@ def _claim_row(claim: Mapping, study: Mapping, made: Sequence[Check]) -> dict:
     ]
     if clashes:
         reason = " ".join([reason, "Also:", *dict.fromkeys(clashes)])
+    if check.outcome == "used":
+        # What the number itself says of its patients is worth telling all the same.
+        listed = [other.reason for other in made[1:] if other.outcome == "attainable"]
+        reason = " ".join([reason, *dict.fromkeys(listed)])
     row |= {"study": study["id"], "verdict": check.outcome, "reason": reason}
     row["conventions_tried"] = max(c.tried for c in made) or ""
     printed = None

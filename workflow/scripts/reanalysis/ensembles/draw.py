@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from reanalysis.ensembles.curve_members import draw_curve
 from reanalysis.ensembles.drawn import Drawn
+from reanalysis.ensembles.simulated import draw_simulated
 
 
 def draw_members(study: Mapping, dataset: str, *, members: int, seed: int) -> Drawn:
@@ -13,6 +14,10 @@ def draw_members(study: Mapping, dataset: str, *, members: int, seed: int) -> Dr
     declared = study["ensembles"][dataset]
     by_id = {claim["claim_id"]: claim for claim in study["claims"]}
     constraints = [by_id[claim_id] for claim_id in declared["constraints"]]
+    if "simulate" in declared:
+        return draw_simulated(
+            declared["simulate"], constraints, members=members, seed=seed, name=dataset
+        )
     return draw_curve(
         declared["curve"],
         study["analyses"],

@@ -15,7 +15,9 @@ class Drawn:
 
     ``solutions``: how many event sequences each arm's print allows, nan where that was
     not counted. ``missed``: claims no draw reaches, which were therefore not used.
-    ``refused``: why there are no members, else empty.
+    ``refused``: why there are no members, else empty. ``labels``: priors in words.
+    ``ends``: the smallest and largest value that data sets sought for it reach, by
+    quantity and prior, and whether that nothing lies beyond is ``proven``.
     """
 
     sets: tuple[MemberSet, ...] = ()
@@ -23,6 +25,8 @@ class Drawn:
     solutions: Mapping[str, float] = field(default_factory=dict)
     missed: tuple[str, ...] = ()
     refused: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ends: tuple[Mapping[str, object], ...] = ()
 
     def told(self) -> dict[str, object]:
         """Return what members.json says of a dataset."""
@@ -39,7 +43,15 @@ class Drawn:
                     "members": int((one.weight > 0).sum()),
                     "sought": int((one.weight == 0).sum()),
                     "effective": one.effective,
+                    "label": self.labels.get(one.prior, ""),
                 }
                 for one in self.sets
             },
+            "ends": [
+                {
+                    key: None if isinstance(v, float) and not math.isfinite(v) else v
+                    for key, v in one.items()
+                }
+                for one in self.ends
+            ],
         }

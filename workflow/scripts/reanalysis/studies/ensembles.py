@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reanalysis.ensembles.printed_weights import check_constraint
-from reanalysis.errors import InputError
+from reanalysis.errors import InputError, expect_known
+from reanalysis.simulation.declared import check
 from reanalysis.studies.curve_table import curve_table
 from reanalysis.studies.dataset import Dataset
 
 #: Kind of the members, by kind of the dataset they come from.
 KINDS = {"curve": "reconstructed", "simulated": "simulated"}
+_TIMES = ("group", "time", "event")
 #: What an analysis may not do with members: they are drawn as they are analysed.
 REFUSED = ("where", "derive", "by")
 
@@ -26,9 +28,11 @@ def ensemble(
     """Return what the members of a dataset are drawn from.
 
     Keys: ``kind`` of the members, ``groups``, ``time_unit``, ``columns`` of a member's
-    rows, ``constraints`` (ids of the claims every member meets), and ``curve``. Raises
-    :class:`InputError` for what cannot be drawn from.
+    rows, ``constraints`` (ids of the claims every member meets), and ``curve`` or
+    ``simulate``. Raises :class:`InputError` for what cannot be drawn from.
     """
+    if declared["kind"] == "simulated":
+        return _simulated(name, declared["simulate"], claims, where)
     constraints = [
         claim
         for claim in claims
@@ -38,14 +42,32 @@ def ensemble(
     for claim in constraints:
         check_constraint(claim, where.replace("study.yaml", "claims.csv"))
     curve = curve_table(table, where)
-    grouped = ["group"] if curve["groups"] else []
+    times = _TIMES if curve["groups"] else _TIMES[1:]
     return {
         "kind": KINDS[declared["kind"]],
         "groups": curve["groups"],
         "time_unit": curve["time_unit"],
-        "columns": ["id", *grouped, "time", "event"],
+        "columns": ["id", *times],
         "constraints": [claim["claim_id"] for claim in constraints],
         "curve": curve,
+    }
+
+
+def _simulated(
+    name: str, block: Mapping, claims: Sequence[Mapping], where: str
+) -> dict[str, object]:
+    by_id = {claim["claim_id"]: claim for claim in claims}
+    for claim_id in block["uses"]:
+        expect_known(claim_id, by_id, where, f"datasets.{name}.simulate.uses")
+    plan = check(block, [by_id[claim_id] for claim_id in block["uses"]], where)
+    counts = plan.design == "paired_counts"
+    return {
+        "kind": KINDS["simulated"],
+        "groups": [] if counts else list(plan.labels),
+        "time_unit": plan.unit,
+        "columns": ["id", *(["before", "after"] if counts else _TIMES)],
+        "constraints": list(block["uses"]),
+        "simulate": block,
     }
 
 
