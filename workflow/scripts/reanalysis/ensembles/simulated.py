@@ -18,7 +18,7 @@ def draw_simulated(
     seed: int,
     name: str,
 ) -> Drawn:
-    """Draw the members of a dataset of kind ``simulated``, or say why there are none."""
+    """Draw the members of a simulated dataset, or say why there are none."""
     try:
         found = draw(block, constraints, members=members, seed=seed, name=name)
     except MethodError as error:
