@@ -157,7 +157,7 @@ def test_members_follow_the_enumerated_law(case):
     law = sequences(curve, counts)
     assert count_paths(pose(curve, counts)) == (len(law), True)
     assert len(law) > 1 or case == "marks"
-    draws = 20_000
+    draws = 4_000
     paths = sample_paths(
         look_ahead(pose(curve, counts)), draws, np.random.default_rng(5)
     )

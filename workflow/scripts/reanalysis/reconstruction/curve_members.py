@@ -7,16 +7,16 @@ from their law under the stated prior (:mod:`reanalysis.reconstruction.risk_path
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reanalysis.errors import MethodError
 from reanalysis.reconstruction.curve_problem import Problem, near_drops, pose
 from reanalysis.reconstruction.digitised_curve import (
-    DEVIATIONS,
     DigitisedCurve,
     PrintedCounts,
     check_counts,
@@ -34,6 +34,12 @@ from reanalysis.survival.risk_sets import Floats, Ints
 BLOCK = 200
 #: Drops that a tick of the risk table is tried around, where times do not tell.
 MOST_AROUND = 3
+#: Weight beside the likeliest below which a place of a tick is left out.
+LEAST_CHANCE = 0.02
+#: Width of a step, in largest errors of a time, that is read as part of a drop.
+UNSEEN = 0.5
+#: Share of the follow-up that keeps times apart which must not count as tied.
+HAIR = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +48,11 @@ class Members:
 
     ``time`` and ``event`` (members, n): rows sorted by time, an event before a
     censoring. ``drop_time``, ``at_risk`` and ``events`` (members, drops): the
-    sequence behind the curve; ``survival`` (members, drops): the rebuilt curve after
-    each drop. ``distinct``: how many sequences are among the members; ``solutions``:
-    how many the print allows, nan where that was not counted. ``effective``: what the
-    sample is worth beside independent draws, as a share.
+    sequence behind the curve, with the time of the last event of each drop;
+    ``survival`` (members, drops): the rebuilt curve after each drop. ``distinct``:
+    how many sequences are among the members; ``solutions``: how many the print
+    allows, nan where that was not counted. ``effective``: what the sample is worth
+    beside independent draws, as a share.
     """
 
     time: Floats
@@ -85,13 +92,40 @@ def rebuild(
     """
     check_counts(curve, counts)
     try:
-        ahead = _best_ahead(curve, counts)
+        return _rebuilt(curve, counts, members, (seed, arm), count_up_to)
     except MethodError as error:
-        raise MethodError(_blame(curve, counts, str(error))) from None
-    problem, messages = ahead.problem, list(curve.messages)
+        refused = str(error)
+    if not curve.rounded:
+        # Readings that a normal law finds too far off, but the largest error allows.
+        try:
+            found = _rebuilt(
+                replace(curve, rounded=True), counts, members, (seed, arm), count_up_to
+            )
+        except MethodError:
+            pass
+        else:
+            said = (
+                "Readings are further off than normal errors explain: every error up "
+                "to the largest was taken as equally likely."
+            )
+            return replace(found, messages=(*found.messages, said))
+    raise MethodError(_blame(curve, counts, refused))
+
+
+def _rebuilt(
+    curve: DigitisedCurve,
+    counts: PrintedCounts,
+    members: int,
+    stream: tuple[int, str],
+    count_up_to: int,
+) -> Members:
+    """Draw members, see :func:`rebuild`, from the law of errors of the curve."""
+    ahead = _aheads(curve, counts)
+    messages = list(curve.messages)
     solutions = float("nan")
-    if count_up_to:
-        number, complete = count_paths(problem, count_up_to)
+    # Where a tick may lie at several drops, one problem does not hold all sequences.
+    if count_up_to and ahead.alone:
+        number, complete = count_paths(ahead.likeliest.problem, count_up_to)
         if complete:
             solutions = number
     if solutions == 1:
@@ -99,12 +133,20 @@ def rebuild(
             "The curve determines the numbers at risk and the events at every drop: "
             "one sequence is possible."
         )
+    seed, arm = stream
     blocks, effective = [], []
     for block, many in enumerate(_blocks(members)):
         rng = np.random.default_rng([seed, zlib.crc32(arm.encode()), block])
-        paths = sample_paths(ahead, many, rng)
-        blocks.append(_rows(problem, counts, paths, rng))
-        effective.append(paths.effective)
+        drawn = []
+        for one, share in ahead.drawn(many, rng):
+            paths = sample_paths(one, share, rng)
+            drawn.append(_rows(one.problem, counts, paths, rng))
+            effective.append(paths.effective)
+        # Shuffled, so that any part of a block is a sample of all its problems.
+        mixed = rng.permutation(many)
+        blocks.append(
+            [np.concatenate(part)[mixed] for part in zip(*drawn, strict=True)]
+        )
     parts = [np.concatenate(part) for part in zip(*blocks, strict=True)]
     return Members(
         *parts,
@@ -145,33 +187,101 @@ def weigh(
     return PrintedWeights(np.asarray(weight, dtype=float))
 
 
-def _best_ahead(curve: DigitisedCurve, counts: PrintedCounts) -> LookAhead:
-    """Return the look ahead, with each tick of the risk table at the likeliest drop.
+@dataclass(slots=True, eq=False)
+class _Aheads:
+    """Look aheads of one arm, for every place that ticks of its risk table may have.
 
-    Where several drops are read to be at a tick, the tick may lie around any of them.
+    ``places``: for a tick that may lie at several drops its drop and side, with their
+    chances beside the likeliest places of the others. ``alone``: no tick may.
     """
-    around: dict[float, int] = {}
-    best, problem = None, None
-    several = {tick: near_drops(curve, tick) for tick in counts.tick_time.tolist()}
-    alone = all(len(near) < 2 for near in several.values())
+
+    curve: DigitisedCurve
+    counts: PrintedCounts
+    likeliest: LookAhead
+    places: dict[float, list[tuple[tuple[int, int], float]]]
+    alone: bool
+    known: dict[tuple, LookAhead | None]
+
+    def drawn(self, many: int, rng: np.random.Generator) -> list[tuple[LookAhead, int]]:
+        """Return look aheads and how many of ``many`` paths each is to give."""
+        if not self.places:
+            return [(self.likeliest, many)]
+        columns = []
+        for places in self.places.values():
+            chances = np.cumsum([chance for _, chance in places])
+            at = rng.permutation((rng.random() + np.arange(many)) / many)
+            columns.append(np.searchsorted(chances[:-1], at, side="right"))
+        together, number = np.unique(np.array(columns), axis=1, return_counts=True)
+        shares: dict[int, list] = {}
+        for chosen, share in zip(together.T.tolist(), number.tolist(), strict=True):
+            one = self._one(tuple(chosen)) or self.likeliest
+            shares.setdefault(id(one), [one, 0])[1] += share
+        return [(one, share) for one, share in shares.values()]
+
+    def _one(self, chosen: tuple) -> LookAhead | None:
+        if chosen not in self.known:
+            around = {
+                tick: places[k][0]
+                for (tick, places), k in zip(self.places.items(), chosen, strict=True)
+            }
+            try:
+                self.known[chosen] = look_ahead(pose(self.curve, self.counts, around))
+            except MethodError:
+                # Two places that each do alone need not do together.
+                self.known[chosen] = None
+        return self.known[chosen]
+
+
+def _aheads(curve: DigitisedCurve, counts: PrintedCounts) -> _Aheads:
+    """Return look aheads for the places of ticks that the times cannot tell apart.
+
+    Where several drops are read to be at a tick, it lies before or after the nearest,
+    or on the far side of another.
+    """
+    several = {
+        tick: near
+        for tick in counts.tick_time.tolist()
+        if len(near := near_drops(curve, tick)) > 1
+    }
+    if not several:
+        return _Aheads(curve, counts, look_ahead(pose(curve, counts)), {}, True, {})
+    around: dict[float, tuple[int, int]] = {}
+    best, problem = -math.inf, None
     try:
-        best = look_ahead(pose(curve, counts), keep=alone)
+        best = look_ahead(pose(curve, counts), keep=False).log_total
     except MethodError as error:
         problem = error
-    if best is not None and alone:
-        return best
+    found: dict[float, list[tuple[tuple[int, int], float]]] = {}
     for tick, near in several.items():
+        found[tick] = [((near[0], 0), best)]
         for j in near[1:MOST_AROUND]:
-            other = around | {tick: j}
+            place = (j, 1 if j > near[0] else -1)
             try:
-                found = look_ahead(pose(curve, counts, other), keep=False)
+                other = look_ahead(
+                    pose(curve, counts, around | {tick: place}), keep=False
+                )
             except MethodError:
                 continue
-            if best is None or found.log_total > best.log_total:
-                best, around = found, other
-    if best is None:
+            found[tick].append((place, other.log_total))
+        likeliest = max(found[tick], key=lambda one: one[1])
+        if likeliest[1] > best:
+            around, best = around | {tick: likeliest[0]}, likeliest[1]
+    if best == -math.inf:
         raise problem or MethodError("No list of patients was found.")
-    return look_ahead(best.problem)
+    places = {}
+    for tick, options in found.items():
+        top = max(total for _, total in options)
+        weights = [math.exp(total - top) for _, total in options]
+        kept = [
+            (place, weight)
+            for (place, _), weight in zip(options, weights, strict=True)
+            if weight > LEAST_CHANCE
+        ]
+        total = sum(weight for _, weight in kept)
+        places[tick] = [(place, weight / total) for place, weight in kept]
+    return _Aheads(
+        curve, counts, look_ahead(pose(curve, counts, around)), places, False, {}
+    )
 
 
 def _blocks(members: int) -> list[int]:
@@ -215,7 +325,10 @@ def _rows(
     curve, nodes = problem.curve, problem.nodes
     many = len(paths.before)
     at_drop = [i for i, node in enumerate(nodes) if node.drop >= 0]
-    drop_time = _drop_times(problem, paths, rng)
+    end = _ends(problem, paths, rng)
+    when = _event_times(problem, paths, end, rng)
+    first, last = when[:, :, 0], np.nanmax(when, axis=2, initial=0.0)
+    end = np.maximum(end, last.max(axis=1, initial=0.0))
     # Bounds of the gaps: nodes at their own time, drops at the member's. Who is
     # censored before a drop at a tick was lost before both, who after it after both.
     start, stop = (
@@ -223,8 +336,10 @@ def _rows(
         for _ in range(2)
     )
     tick = np.array([nodes[i].tick for i in at_drop])
-    stop[:, at_drop] = np.fmin(drop_time, tick)
-    start[:, at_drop] = np.fmax(drop_time, tick)
+    stop[:, at_drop] = np.fmin(first, tick)
+    start[:, at_drop] = np.fmax(last, tick)
+    stop = np.minimum(stop, end[:, None])
+    stop[:, -1] = end
     # A change of the hazard moves out of the way of both.
     change = np.array([node.change for node in nodes])
     after = np.maximum.accumulate(np.where(change, 0.0, start), axis=1)
@@ -236,14 +351,15 @@ def _rows(
     start = np.maximum.accumulate(start, axis=1)
     stop = np.minimum.accumulate(stop[:, ::-1], axis=1)[:, ::-1]
     # Beside the gaps: between a drop and the tick it is read to be at.
-    start = np.hstack([start, np.fmin(drop_time, tick)])
-    stop = np.hstack([stop, np.fmax(drop_time, tick)])
+    before = np.where(paths.before_tick == 0, tick, last)
+    start = np.hstack([start, before])
+    stop = np.hstack([stop, np.where(paths.before_tick == 0, first, tick)])
     counted = np.hstack([paths.censored, paths.between])
     gap = np.repeat(np.tile(np.arange(counted.shape[1]), many), counted.ravel())
     member = np.repeat(np.arange(many), counted.sum(axis=1))
     # Who is censored in a gap is no longer at risk at its end, however short it is.
     low = start[member, gap]
-    high = np.maximum(np.nextafter(stop[member, gap], 0), low)
+    high = np.maximum(stop[member, gap] - HAIR * curve.end, low)
     censored = low + (high - low) * rng.random(len(gap))
     if counts.marks is not None:
         censored = _at_marks(problem, member, gap, rng).clip(low, high)
@@ -259,9 +375,9 @@ def _rows(
     ]
     times = np.concatenate(
         [
-            np.repeat(drop_time.ravel(), paths.events.ravel()),
+            when[~np.isnan(when)],
             censored,
-            np.full(left.sum(), curve.end),
+            np.repeat(end, left),
         ]
     )
     owner = np.concatenate([who for who, _ in rows])
@@ -271,38 +387,84 @@ def _rows(
     return (
         times[order].reshape(shape),
         event[order].reshape(shape),
-        drop_time,
+        last,
         paths.before[:, at_drop],
         paths.events,
         paths.survival,
     )
 
 
-def _drop_times(problem: Problem, paths: Paths, rng: np.random.Generator) -> Floats:
-    """Return a time for each drop of each path, within the reading error."""
+def _ends(problem: Problem, paths: Paths, rng: np.random.Generator) -> Floats:
+    """Return the time of the last patient in each path: the end of the line is read."""
     curve, many = problem.curve, len(paths.before)
-    drops = curve.time.size
-    when = np.repeat(curve.time[None], many, axis=0)
-    if not curve.time_error or curve.grid is not None or not drops:
-        return when
-    spread = curve.time_error / DEVIATIONS / np.sqrt(curve.time_readings)
-    # The normal law cut at the largest error, by its inverse on a narrower range.
+    end = np.full(many, curve.end)
+    if not curve.time_error or curve.grid is not None:
+        return end
+    end += curve.time_spread * _cut_normal(
+        curve.time_error / curve.time_spread, many, rng
+    )
+    # Who is still counted at a tick has a time at it or later.
+    ticks = [node.tick for node in problem.nodes if node.at_risk > 0]
+    return np.maximum(end, max(ticks, default=0.0))
+
+
+def _cut_normal(cut: Floats | float, size, rng: np.random.Generator) -> Floats:
+    """Draw from normal laws cut at ``cut`` standard deviations, by their inverse."""
     from scipy.special import ndtr, ndtri
 
-    cut = ndtr(-curve.time_error / spread)
-    share = cut + (1 - 2 * cut) * rng.random((many, drops))
-    when = np.sort((when + spread * ndtri(share)).clip(0, curve.end), axis=1)
-    passed, number = 0, np.arange(drops)
+    below = ndtr(-np.asarray(cut))
+    return ndtri(below + (1 - 2 * below) * rng.random(size))
+
+
+def _event_times(
+    problem: Problem, paths: Paths, end: Floats, rng: np.random.Generator
+) -> Floats:
+    """Return the times (paths, drops, events of a drop) of events, nan beyond them.
+
+    Within the reading error and in order. The events of one drop lie apart, as a
+    step narrower than :data:`UNSEEN` errors of times is read as part of a drop.
+    """
+    curve, many = problem.curve, len(paths.before)
+    drops, most = curve.time.size, int(paths.events.max(initial=1))
+    there = np.arange(most) < paths.events[:, :, None]
+    when = np.where(there, curve.time[:, None], np.nan)
+    if not curve.time_error or curve.grid is not None or not drops:
+        return when
+    spread = curve.time_spread / np.sqrt(curve.time_readings)
+    read = spread * _cut_normal(curve.time_error / spread, (many, drops), rng)
+    when += read[:, :, None]
+    if most > 1:
+        steps = UNSEEN * curve.time_error * rng.random((many, drops, most))
+        later = np.cumsum(np.where(there, steps, 0.0), axis=2) - steps[:, :, :1]
+        # The reading is of the middle of all of them.
+        when += later - later[:, :, -1:] / 2
+    when = np.clip(
+        when,
+        (curve.time - curve.time_error)[:, None],
+        (curve.time + curve.time_error)[:, None],
+    )
+    # Where the last event is the last patient, nobody is left to outlive it.
+    latest = np.where(paths.before[:, -1] > 0, end, np.inf)
+    when = when.clip(0, latest[:, None, None])
+    ordered = np.sort(when.reshape(many, -1), axis=1)
+    when[there] = ordered[~np.isnan(ordered)]
+    number = np.cumsum(there.reshape(many, -1), axis=1).reshape(there.shape) - 1
+    passed = np.zeros(many, dtype=np.int64)
     for node in problem.nodes:
         if node.at_risk >= 0:
             # Who is counted at a tick has the event at it or later, others before.
-            earlier = np.full(many, passed)
-            if node.drop >= 0:
-                earlier += ~paths.tick_first[:, node.drop]
-            after = number >= earlier[:, None]
-            below, above = np.nextafter(node.tick, [0, np.inf])
-            when = np.where(after, np.maximum(when, above), np.minimum(when, below))
-        passed += node.drop >= 0
+            earlier = passed + (
+                paths.before_tick[:, node.drop] if node.drop >= 0 else 0
+            )
+            rank = number - earlier[:, None, None]
+            bound = node.tick + 2 * HAIR * curve.end * np.where(
+                rank < 0, rank, rank + 1
+            )
+            when = np.where(
+                rank < 0, np.minimum(when, bound.clip(0)), np.maximum(when, bound)
+            )
+        if node.drop >= 0:
+            passed += paths.events[:, node.drop]
     return when
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from reanalysis.errors import MethodError
 from reanalysis.reconstruction.digitised_curve import (
-    DEVIATIONS,
     DigitisedCurve,
     PrintedCounts,
 )
@@ -35,7 +34,8 @@ class Node:
     where they are not printed, ``loose`` those that are read to be at a drop on either
     side of it: each of the two gaps may have them. ``drop`` numbers the drop, -1 if it
     is none. ``at_risk`` is the number printed at ``tick``, -1 if none: at a drop that
-    the times cannot tell from a tick it may count before the drop or after it.
+    the times cannot tell from a tick it may count before the drop or after it, unless
+    ``side`` says that it comes before (-1) or after (1) the first event of the drop.
     """
 
     time: float
@@ -45,6 +45,7 @@ class Node:
     drop: int = -1
     at_risk: int = -1
     tick: float = math.nan
+    side: int = 0
     change: bool = False
 
 
@@ -74,7 +75,7 @@ class Problem:
     @property
     def tie(self) -> float:
         """Weight of one more event at the same drop."""
-        known_to = self.curve.grid or self.curve.time_error
+        known_to = self.curve.grid or self.curve.time_error / 2
         if not self.curve.end > 0:
             return MOST_TIES
         near = self.curve.time.size * known_to / self.curve.end
@@ -92,8 +93,8 @@ class Problem:
         """Return the likelihood of a reading when the curve is ``away`` from it."""
         if self.curve.rounded:
             return np.ones_like(away)
-        deviation = self.curve.error / DEVIATIONS
-        return np.exp(-0.5 * self.curve.readings[drop] * (away / deviation) ** 2)
+        away = away / self.curve.spread
+        return np.exp(-0.5 * self.curve.readings[drop] * away**2)
 
 
 def near_drops(curve: DigitisedCurve, tick: float) -> list[int]:
@@ -109,12 +110,12 @@ def near_drops(curve: DigitisedCurve, tick: float) -> list[int]:
 def pose(
     curve: DigitisedCurve,
     counts: PrintedCounts,
-    around: dict[float, int] | None = None,
+    around: dict[float, tuple[int, int]] | None = None,
 ) -> Problem:
     """Return the nodes and bounds of one arm.
 
-    ``around`` says for a tick of the risk table just before or just after which drop
-    it lies, where not the nearest.
+    ``around`` says for a tick of the risk table at which drop it lies, where not the
+    nearest, and on which ``side`` of it.
 
     Raises :class:`MethodError` when the bounds leave no number for a node.
     """
@@ -126,18 +127,17 @@ def pose(
         if t <= curve.end + curve.time_error
         and (k > 0 or t < curve.end - curve.time_error)
     ]
-    at_tick: dict[int, tuple[float, int]] = {}
+    at_tick: dict[int, tuple[float, int, int]] = {}
     for tick in list(ticks):
         near = near_drops(curve, tick[0])
-        j = (around or {}).get(tick[0], near[0] if near else -1)
+        j, side = (around or {}).get(tick[0], (near[0] if near else -1, 0))
         if j >= 0 and j not in at_tick:
-            at_tick[j] = tick
+            at_tick[j] = (*tick, side)
             ticks.remove(tick)
     for j, when in enumerate(curve.time.tolist()):
-        tick, number = at_tick.get(j, (math.nan, -1))
-        events.append(
-            (when, 2, Node(when, 0.0, None, drop=j, at_risk=number, tick=tick))
-        )
+        tick, number, side = at_tick.get(j, (math.nan, -1, 0))
+        node = Node(when, 0.0, None, drop=j, at_risk=number, tick=tick, side=side)
+        events.append((when, 2, node))
     for tick, number in ticks:
         when = min(tick, curve.end)
         events.append((when, 1, Node(when, 0.0, None, at_risk=number, tick=when)))

@@ -22,6 +22,11 @@ from reanalysis.survival.risk_sets import Floats, Ints
 DEVIATIONS = 3.0
 #: Readings of one level beyond these add no precision: they share their errors.
 MOST_READINGS = 4
+#: How many repeated clicks the stated error is worth when a spread is learned.
+STATED_WORTH = 8
+#: Least and most that clicks can make of the standard deviation stated: what all
+#: clicks at one place share does not show in their scatter.
+LEAST_SPREAD, MOST_SPREAD = 0.5, 1.5
 #: Relative slack for numbers that went through text or a unit.
 SLACK = 1e-9
 
@@ -37,8 +42,9 @@ class DigitisedCurve:
     ``end``: where the line ends, which is the time of the last patient. ``error``
     and ``time_error``: the largest error of a level and of a time; ``rounded`` says
     that levels are rounded numbers (any error inside is as likely), else errors are
-    normal, with ``DEVIATIONS`` standard deviations in the largest. ``grid``: the
-    unit in which times were recorded, None if they are continuous.
+    normal. ``scatter`` and ``time_scatter``: sums of squares of repeated clicks about
+    their level or time, and how many of them were free to vary. ``grid``: the unit in
+    which times were recorded, None if they are continuous.
     """
 
     time: Floats
@@ -51,6 +57,18 @@ class DigitisedCurve:
     rounded: bool = False
     grid: float | None = None
     messages: tuple[str, ...] = ()
+    scatter: tuple[float, int] = (0.0, 0)
+    time_scatter: tuple[float, int] = (0.0, 0)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of one reading of a level."""
+        return _spread(self.error, *self.scatter)
+
+    @property
+    def time_spread(self) -> float:
+        """Standard deviation of one reading of a time."""
+        return _spread(self.time_error, *self.time_scatter)
 
     def value(self, times: ArrayLike) -> Floats:
         """Return the level at each time, carried forward beyond the end."""
@@ -126,6 +144,13 @@ def read_curve(
         grid=grid,
         messages=tuple(messages),
     )
+
+
+def _spread(error: float, squares: float, free: int) -> float:
+    """Return the standard deviation of a reading: as stated, corrected by repeats."""
+    stated = error / DEVIATIONS
+    learned = (STATED_WORTH * stated**2 + squares) / (STATED_WORTH + free)
+    return float(np.clip(learned**0.5, LEAST_SPREAD * stated, MOST_SPREAD * stated))
 
 
 def _survival(
@@ -230,12 +255,13 @@ def _snapped(t: Floats, grid: float, time_error: float, messages: list[str]) -> 
 
 @dataclass(slots=True)
 class _Level:
-    """Clicks on one level: their mean and number, the first and the last time."""
+    """Clicks on one level: mean, number, sum of squares, the first and last time."""
 
     mean: float
     clicks: int
     first: float
     last: float
+    squares: float = 0.0
 
 
 def _levels(t: Floats, s: Floats, threshold: float) -> list[_Level]:
@@ -248,8 +274,10 @@ def _levels(t: Floats, s: Floats, threshold: float) -> list[_Level]:
             levels.append(_Level(height, 1, when, when))
             continue
         now.clicks, now.last = now.clicks + 1, when
+        before = now.mean
         if len(levels) > 1:
-            now.mean += (height - now.mean) / now.clicks
+            now.mean += (height - before) / now.clicks
+        now.squares += (height - before) * (height - now.mean)
     return levels
 
 
@@ -265,7 +293,7 @@ def _staircase(
     if again.any() and not corners:
         messages.append(f"{again.sum()} coordinates stood there twice.")
         levels = _levels(t[~again], s[~again], threshold)
-    passed = 0
+    passed, apart = 0, []
     kept, drops = levels[:1], []
     for i, level in enumerate(levels[1:], start=1):
         below = levels[i + 1] if i + 1 < len(levels) else None
@@ -278,6 +306,7 @@ def _staircase(
         seen = above.clicks > 1 if corners else above.last > above.first
         if seen and level.first - above.last <= 2 * time_error * (1 + SLACK):
             when, many = (level.first + above.last) / 2, 2
+            apart.append(level.first - above.last)
         if drops and when <= drops[-1][0]:
             if not time_error:
                 # Two drops at a time that cannot be told apart are one.
@@ -299,6 +328,12 @@ def _staircase(
         time_readings=np.array([many for _, many in drops], dtype=np.int64),
         end=float(max(t.max(), drops[-1][0] if drops else 0.0)),
         error=threshold,
+        # The first level is known, every other is the mean of its clicks.
+        scatter=(
+            sum(level.squares for level in kept),
+            sum(level.clicks for level in kept) - len(kept) + 1,
+        ),
+        time_scatter=(sum(a * a for a in apart) / 2, len(apart)),
     )
 
 

@@ -56,8 +56,9 @@ def count_paths(problem: Problem, limit: int = 100_000) -> tuple[float, bool]:
             if node.at_risk >= 0:
                 late = left - node.at_risk
                 most = 0 if marked else MOST_BETWEEN
-                ok &= (to <= node.at_risk) | ((late >= 0) & (late <= most))
-                left = np.where(to <= node.at_risk, left, node.at_risk)
+                # The tick first, last, or (late < 0) between the events of the drop.
+                ok &= (to <= node.at_risk) | (late <= most)
+                left = np.where((to <= node.at_risk) | (late < 0), left, node.at_risk)
             more = spent + (d - problem.fewest[j] if problem.spare >= 0 else 0)
             ok &= more <= max(problem.spare, 0)
             found.append((left[ok], after[ok], more[ok], ways[ok]))

@@ -36,7 +36,6 @@ from scipy.special import gammaln, ndtr, xlogy
 
 from reanalysis.errors import MethodError
 from reanalysis.reconstruction.curve_problem import MOST_BETWEEN, Node, Problem
-from reanalysis.reconstruction.digitised_curve import DEVIATIONS
 from reanalysis.survival.risk_sets import Floats, Ints
 
 #: Expected censorings per patient over the whole follow-up, equally likely.
@@ -49,6 +48,8 @@ ALONE = 0.5
 SHARED_MARK = 0.1
 #: Points of the grid of S on either side of a level, inside the error.
 HALF_GRID = 6
+#: Particles for each path that is wanted: with fewer the paths share their beginnings.
+PARTICLES = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,13 +131,14 @@ def _between(problem: Problem, hazards: Floats, n: Ints, to: Ints) -> Floats:
     return found * (n[:, None] - to[None, :] <= MOST_BETWEEN)
 
 
-def _tick_first(problem: Problem, node: Node) -> float:
-    """Return the chance that a drop is not before the tick it is read to be at."""
+def _tick_orders(problem: Problem, node: Node) -> tuple[float, float, float]:
+    """Return the weights of a tick before, after and between the events of its drop."""
     curve = problem.curve
-    spread = curve.time_error / DEVIATIONS / math.sqrt(curve.time_readings[node.drop])
-    return float(
-        np.clip(ndtr((curve.time[node.drop] - node.tick) / spread), 0.01, 0.99)
-    )
+    spread = curve.time_spread / math.sqrt(curve.time_readings[node.drop])
+    first = ndtr((curve.time[node.drop] - node.tick) / spread)
+    first = float(np.clip(first, 0.01, 0.99))
+    within = 2 * first * (1 - first)
+    return first * (node.side <= 0), (1 - first) * (node.side >= 0), within
 
 
 def look_ahead(problem: Problem, *, keep: bool = True) -> LookAhead:
@@ -218,8 +220,18 @@ def _end(problem: Problem, hazards: Floats) -> Floats:
     return (1 - ALONE) + ALONE * one[:, None] * (n == 1)[None, :]
 
 
-def _drop_back(problem: Problem, i: int, value: Floats, value_low: int) -> Floats:
-    """Return the weight just before a drop from that just after it."""
+def _drop_back(
+    problem: Problem,
+    i: int,
+    value: Floats,
+    value_low: int,
+    early: Ints | None = None,
+) -> Floats:
+    """Return the weight just before a drop from that just after it.
+
+    ``early`` (n,): where given, only from drops of more events than these, of 1 or
+    more.
+    """
     node = problem.nodes[i]
     j = node.drop
     lowest, step = _grid(problem, j - 1)
@@ -230,6 +242,8 @@ def _drop_back(problem: Problem, i: int, value: Floats, value_low: int) -> Float
     for d in range(int(problem.fewest[j]), int(problem.most[j]) + 1):
         rows = np.flatnonzero((n >= max(d, 1)) & (n - d >= value_low))
         rows = rows[n[rows] - d < value_low + value.shape[1]]
+        if early is not None:
+            rows = rows[(early[rows] >= 1) & (d > early[rows])]
         extra = d - int(problem.fewest[j]) if problem.spare >= 0 else 0
         if not rows.size or extra >= width:
             continue
@@ -256,7 +270,7 @@ def _drop_at_tick(
     Also the weight after the drop, before the tick, when the tick is last.
     """
     node = problem.nodes[i]
-    first = _tick_first(problem, node)
+    first, after, within = _tick_orders(problem, node)
     n = np.arange(problem.low[i], problem.high[i] + 1)
     number = np.array([node.at_risk])
     dropped = _drop_back(problem, i, value, value_low)
@@ -269,10 +283,11 @@ def _drop_at_tick(
     at = node.at_risk - value_low
     inside = value[:, at] if 0 <= at < value.shape[1] else np.zeros_like(value[:, 0])
     last = held[:, :, :, None] * inside[:, None]
-    return (
-        first * found + (1 - first) * _drop_back(problem, i, last, value_low),
-        last,
-    )
+    found = first * found + after * _drop_back(problem, i, last, value_low)
+    if problem.most[node.drop] > 1:
+        early = n - node.at_risk
+        found += within * _drop_back(problem, i, value, value_low, early)
+    return found, last
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,17 +296,17 @@ class Paths:
 
     ``before`` (paths, nodes): at risk just before each node; ``events`` (paths, drops);
     ``censored`` (paths, nodes): censored in the gap before each node; ``between`` and
-    ``tick_first`` (paths, drops): censored between a drop and the tick it is read to be
-    at, and whether that tick comes first; ``survival`` (paths, drops): the curve after
-    each drop. ``effective``: what the particles were worth when the paths were drawn,
-    as a share of their number.
+    ``before_tick`` (paths, drops): censored between a drop and the tick it is read to
+    be at, and how many of its events come before that tick; ``survival`` (paths,
+    drops): the curve after each drop. ``effective``: what the particles were worth
+    when the paths were drawn, as a share of their number.
     """
 
     before: Ints
     events: Ints
     censored: Ints
     between: Ints
-    tick_first: NDArray[np.bool_]
+    before_tick: Ints
     survival: Floats
     effective: float
 
@@ -302,7 +317,7 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
     Raises :class:`MethodError` when every particle runs into a wall, which the look
     ahead makes rare.
     """
-    problem, particles = ahead.problem, max(2 * paths, 200)
+    problem, particles = ahead.problem, max(PARTICLES * paths, 200)
     drops, nodes = problem.curve.time.size, len(problem.nodes)
     n = np.full(particles, problem.n)
     s, spent = np.ones(particles), np.zeros(particles, dtype=np.int64)
@@ -344,15 +359,17 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
             choice = _choose(worth, rng)
             d = int(problem.fewest[level]) + choice % sizes
             if node.at_risk >= 0:
-                # Columns: tick first with 0, 1, ... censored before the drop, or last.
-                first = choice < sizes * (MOST_BETWEEN + 1)
-                n = np.maximum(n - np.where(first, choice // sizes, 0), 0)
+                # Columns: tick first with 0, 1, ... censored before the drop, or last,
+                # or between its events.
+                part = choice // sizes
+                first, last = part <= MOST_BETWEEN, part == MOST_BETWEEN + 1
+                n = np.maximum(n - np.where(first, part, 0), 0)
                 history[:, i] = n
-                late = np.where(first, 0, n - d - node.at_risk)
-                history[:, 2 * nodes + drops + level] = np.where(
-                    first, choice // sizes, late
+                late = np.where(last, n - d - node.at_risk, 0)
+                history[:, 2 * nodes + drops + level] = np.where(first, part, late)
+                history[:, 2 * nodes + 2 * drops + level] = np.where(
+                    first, 0, np.where(last, d, n - node.at_risk)
                 )
-                history[:, 2 * nodes + 2 * drops + level] = first
             d = np.minimum(d, n)
             s = s * (n - d) / np.maximum(n, 1)
             if problem.spare >= 0:
@@ -367,7 +384,11 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
             log_weight[dead] = -np.inf
             n = n.clip(low, high)
             if not np.isfinite(log_weight).any():
-                raise MethodError("The search for patient lists lost its way.")
+                raise MethodError(
+                    f"No list of {problem.n} patients was found with a curve within "
+                    f"the reading error of {problem.curve.error:g} and the printed "
+                    "counts, though whole numbers of patients allow some."
+                )
             if i + 1 < nodes and _effective(log_weight) < 0.5 * particles:
                 kept = _systematic(log_weight, particles, rng)
                 n, s, spent, hazard = n[kept], s[kept], spent[kept], hazard[kept]
@@ -375,14 +396,18 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
                 log_weight = np.zeros(particles)
         came_from = problem.left(i)[0]
     if not np.isfinite(log_weight).any():
-        raise MethodError("The search for patient lists lost its way.")
+        raise MethodError(
+            f"No list of {problem.n} patients was found with a curve within "
+            f"the reading error of {problem.curve.error:g} and the printed "
+            "counts, though whole numbers of patients allow some."
+        )
     kept = _systematic(log_weight, paths, rng)
     return Paths(
         history[kept, :nodes],
         history[kept, 2 * nodes : 2 * nodes + drops],
         history[kept, nodes : 2 * nodes],
         history[kept, 2 * nodes + drops : 2 * nodes + 2 * drops],
-        history[kept, 2 * nodes + 2 * drops :] == 1,
+        history[kept, 2 * nodes + 2 * drops :],
         curve[kept],
         _effective(log_weight) / particles,
     )
@@ -391,11 +416,11 @@ def sample_paths(ahead: LookAhead, paths: int, rng: np.random.Generator) -> Path
 def _order_worth(
     ahead: LookAhead, i: int, hazard: Ints, n: Ints, s: Floats, spent: Ints
 ) -> Floats:
-    """Return the weights of a drop; at a tick for either order, side by side."""
+    """Return the weights of a drop; at a tick for every order, side by side."""
     node, problem = ahead.problem.nodes[i], ahead.problem
     if node.at_risk < 0:
         return _drop_worth(ahead, i, ahead.after[i], hazard, n, s, spent)
-    first = _tick_first(problem, node)
+    first, after, within = _tick_orders(problem, node)
     number = np.array([node.at_risk])
     fewer = np.maximum(node.at_risk - np.arange(MOST_BETWEEN + 1), 0)
     lost = _between(problem, ahead.hazards, number, fewer)[:, 0]
@@ -408,7 +433,11 @@ def _order_worth(
         )
         parts.append(worth * (first * (n == node.at_risk) * lost[hazard, k])[:, None])
     last = _drop_worth(ahead, i, ahead.tick_last[i], hazard, n, s, spent)
-    return np.hstack([*parts, (1 - first) * last])
+    early = (n - node.at_risk)[:, None]
+    size = np.arange(problem.fewest[node.drop], problem.most[node.drop] + 1)
+    amid = _drop_worth(ahead, i, ahead.after[i], hazard, n, s, spent)
+    amid *= (early >= 1) & (size > early)
+    return np.hstack([*parts, after * last, within * amid])
 
 
 def _drop_worth(
