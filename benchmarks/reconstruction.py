@@ -5,8 +5,9 @@
 Two arms of 22 to 82 patients are simulated, drawn as a figure of 600 x 600 pixels (480
 for the whole axis of survival, 500 for that of time), clicked at both corners of every
 step with a normal error of half a pixel and then rounded to pixels, read back, and
-rebuilt. The hazard ratio, its p-value and the medians are withheld. ``--write`` puts
-the tables into ``reconstruction.md``.
+rebuilt. Steps narrower than a pixel are drawn, and clicked, as one. The hazard ratio,
+its p-value and the medians are withheld. ``--write`` puts the tables into
+``reconstruction.md``.
 """
 
 from __future__ import annotations
@@ -93,6 +94,30 @@ def product_limit(time, event):
 # The figure --------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a reading: axes calibrated so many times too long, levels
+    read so many pixels too low, n told so many too large."""
+
+    survival: float = 1.0
+    time: float = 1.0
+    low: float = 0.0
+    patients: int = 0
+
+
+FAULTS = {
+    "none": Fault(),
+    "survival 1 % too low": Fault(survival=0.99),
+    "survival 1 % too high": Fault(survival=1.01),
+    "time 1 % too long": Fault(time=1.01),
+    "time 1 % too short": Fault(time=0.99),
+    "one patient too many": Fault(patients=1),
+    "one patient too few": Fault(patients=-1),
+    "lower edge of a line 2 pixels thick": Fault(low=1.0),
+    "lower edge of a line 4 pixels thick": Fault(low=2.0),
+}
+
+
 def clicks(time, event, longest: float, rng: np.random.Generator):
     """Return the coordinates a reader gets by clicking at every corner."""
     drops, survival = product_limit(time, event)
@@ -110,32 +135,41 @@ def clicks(time, event, longest: float, rng: np.random.Generator):
 
 
 def read(
-    time, event, longest: float, rng: np.random.Generator, grid: float | None = None
+    time,
+    event,
+    longest: float,
+    rng: np.random.Generator,
+    grid: float | None = None,
+    fault: Fault = Fault(),
 ) -> DigitisedCurve:
     """Draw one arm and read it back."""
     t, s = clicks(time, event, longest, rng)
     return read_curve(
-        t,
-        s,
+        t * fault.time,
+        s * fault.survival - fault.low / HIGH,
         error=LARGEST / HIGH,
         time_error=LARGEST * longest / WIDE,
-        n=len(time),
+        n=len(time) + fault.patients,
         percent=False,
         incidence=False,
         grid=grid,
     )
 
 
-def printed(time, event, longest: float, table: bool, total: bool) -> PrintedCounts:
+def printed(
+    time, event, longest: float, table: bool, total: bool, more: int = 0
+) -> PrintedCounts:
     """Return the numbers printed beside an arm: seven ticks at round times."""
     step = longest / 6
     size = 10 ** np.floor(np.log10(step))
     step = size * np.ceil(step / size)
     ticks = np.arange(0, longest, step)
     at_risk = (time[None, :] >= ticks[:, None]).sum(axis=1)
+    # Who tells n wrongly tells the number at time 0 wrongly.
+    at_risk[0] += more
     # Beyond the end of a curve the table has nobody.
     return PrintedCounts(
-        n=len(time),
+        n=len(time) + more,
         tick_time=ticks if table else np.empty(0),
         at_risk=at_risk if table else np.empty(0, dtype=np.int64),
         events=int(event.sum()) if total else None,
@@ -202,7 +236,7 @@ class Tally:
     error: list[float] = field(default_factory=list)
     guyot: list[float] = field(default_factory=list)
     width: list[float] = field(default_factory=list)
-    hits: dict[str, list[bool]] = field(default_factory=dict)
+    hits: dict[tuple[str, bool], list[bool]] = field(default_factory=dict)
     events: int = 0
     patients: int = 0
     refused: int = 0
@@ -212,16 +246,23 @@ class Tally:
     effective: list[float] = field(default_factory=list)
     shown: str = ""
 
-    def hit(self, what: str, yes: bool) -> None:
-        self.hits.setdefault(what, []).append(yes)
+    def hit(self, what: str, open_: bool, yes: bool) -> None:
+        self.hits.setdefault((what, open_), []).append(yes)
 
-    def coverage(self, what: str) -> str:
-        hits = self.hits.get(what, [])
-        return f"{100 * np.mean(hits):.1f}" if hits else "none"
+    def coverage(self, what: str, open_: bool = True) -> str:
+        hits = self.hits.get((what, open_), [])
+        return f"{100 * np.mean(hits):.1f} ({len(hits)})" if hits else "none"
 
 
 def compare(
-    tally: Tally, arms, table: bool, total: bool, members: int, seed: int, grid=None
+    tally: Tally,
+    arms,
+    table: bool,
+    total: bool,
+    members: int,
+    seed: int,
+    grid=None,
+    fault: Fault = Fault(),
 ) -> None:
     """Draw, read, rebuild and compare one trial."""
     rng = np.random.default_rng([seed, 7])
@@ -232,9 +273,9 @@ def compare(
     tally.events += sum(int(event.sum()) for _, event in arms)
     tally.patients += sum(len(time) for time, _ in arms)
     for name, (time, event) in zip("AB", arms, strict=True):
-        counts = printed(time, event, longest, table, total)
+        counts = printed(time, event, longest, table, total, fault.patients)
         try:
-            curve = read(time, event, longest, rng, grid)
+            curve = read(time, event, longest, rng, grid, fault)
             began = clock.perf_counter()
             rebuilt.append(
                 rebuild(
@@ -252,21 +293,32 @@ def compare(
     ratios = pair(*rebuilt)
     tally.error.append(abs(float(np.median(ratios)) - true_ratio))
     tally.guyot.append(abs(float(pair(*single)[0]) - true_ratio))
-    tally.hit("log HR", inside(ratios, true_ratio))
+    # Open: the print leaves more than one sequence of numbers at risk and events.
+    open_ = [one.distinct > 1 for one in rebuilt]
+    tally.hit("log HR", any(open_), inside(ratios, true_ratio))
     low, high = np.quantile(ratios, [0.025, 0.975])
     tally.shown = (
         f"{true_ratio:.4f} | {low:.4f} to {high:.4f} | {float(pair(*single)[0]):.4f}"
     )
     tally.width.append(high - low)
     tau = 0.9 * min(time.max() for time, _ in arms)
-    for true, members_ in zip(truth, rebuilt, strict=True):
-        tally.hit("median", inside(medians(members_), float(medians(true)[0])))
-        tally.hit(
-            "restricted mean",
-            inside(
-                restricted_means(members_, tau), float(restricted_means(true, tau)[0])
-            ),
-        )
+    for true, members_, one in zip(truth, rebuilt, open_, strict=True):
+        for what, number in (
+            ("median", medians),
+            ("mean", lambda rows: restricted_means(rows, tau)),
+        ):
+            tally.hit(what, one, inside(number(members_), float(number(true)[0])))
+
+
+def trial(amount: str, r: int) -> list | None:
+    """Draw the two arms of a trial; None where an arm has no event."""
+    rng = np.random.default_rng([SEED, CENSORING.index(amount), r])
+    ratio = np.exp(rng.normal(0, 0.4))
+    arms = [
+        arm(SHAPES[r % len(SHAPES)], amount, 30 * scale, int(rng.integers(22, 83)), rng)
+        for scale in (ratio, 1.0)
+    ]
+    return arms if min(event.sum() for _, event in arms) else None
 
 
 def simulated(replicates: int, members: int) -> dict[tuple[str, bool, bool], Tally]:
@@ -275,16 +327,20 @@ def simulated(replicates: int, members: int) -> dict[tuple[str, bool, bool], Tal
     for (amount, table, total), tally in tallies.items():
         for r in range(replicates):
             # The same patients for every kind of print.
-            rng = np.random.default_rng([SEED, CENSORING.index(amount), r])
-            shape = SHAPES[r % len(SHAPES)]
-            ratio = np.exp(rng.normal(0, 0.4))
-            arms = [
-                arm(shape, amount, 30 * scale, int(rng.integers(22, 83)), rng)
-                for scale in (ratio, 1.0)
-            ]
-            if min(event.sum() for _, event in arms) == 0:
-                continue
-            compare(tally, arms, table, total, members, r)
+            arms = trial(amount, r)
+            if arms:
+                compare(tally, arms, table, total, members, r)
+    return tallies
+
+
+def faulty(replicates: int, members: int) -> dict[str, Tally]:
+    """Return a tally for each fault, at moderate censoring with all counts printed."""
+    tallies = {name: Tally() for name in FAULTS}
+    for name, tally in tallies.items():
+        for r in range(replicates):
+            arms = trial("moderate", r)
+            if arms:
+                compare(tally, arms, True, True, members, r, fault=FAULTS[name])
     return tallies
 
 
@@ -400,8 +456,13 @@ def main() -> None:
     times = speed()
     out = [
         "| censored | table | events | error, median | 95 % | Guyot, median | 95 % | "
-        "covers log HR | median | mean | width | refused |",
-        "| --- " * 12 + "|",
+        "width | refused |",
+        "| --- " * 9 + "|",
+    ]
+    cover = [
+        "| censored | table | events | log HR | median | mean | determined: log HR | "
+        "median | mean |",
+        "| --- " * 9 + "|",
     ]
     refusals = []
     for (amount, table, total), t in simulated(
@@ -409,15 +470,34 @@ def main() -> None:
     ).items():
         e, g = np.array(t.error), np.array(t.guyot)
         share = 100 * (1 - t.events / t.patients)
+        kind = f"| {amount}, {share:.0f} % | {yes(table)} | {yes(total)} | "
         out.append(
-            f"| {amount}, {share:.0f} % | {yes(table)} | {yes(total)} | "
-            f"{np.median(e):.4f} | {np.quantile(e, 0.95):.3f} | "
+            f"{kind}{np.median(e):.4f} | {np.quantile(e, 0.95):.3f} | "
             f"{np.median(g):.4f} | {np.quantile(g, 0.95):.3f} | "
-            f"{t.coverage('log HR')} | {t.coverage('median')} | "
-            f"{t.coverage('restricted mean')} | {np.median(t.width):.3f} | "
-            f"{t.refused} of {2 * arguments.replicates} |"
+            f"{np.median(t.width):.3f} | {t.refused} of {arguments.replicates} |"
+        )
+        cover.append(
+            kind
+            + " | ".join(
+                t.coverage(what, open_)
+                for open_ in (True, False)
+                for what in ("log HR", "median", "mean")
+            )
+            + " |"
         )
         refusals += [f"{amount}, {line}" for line in t.refusals]
+    faults = [
+        "| fault | refused | error, median | 95 % | covers log HR | median | mean |",
+        "| --- " * 7 + "|",
+    ]
+    for name, t in faulty(arguments.replicates // 4, arguments.members).items():
+        line = f"| {name} | {t.refused} of {arguments.replicates // 4} | "
+        if t.error:
+            line += f"{np.median(t.error):.4f} | {np.quantile(t.error, 0.95):.3f} | "
+            line += " | ".join(t.coverage(w) for w in ("log HR", "median", "mean"))
+        else:
+            line += "| | | |"
+        faults.append(line + " |")
     trials = ["| trial | truth | members, 95 % | Guyot |", "| --- " * 4 + "|"]
     for name, (arms, grid) in reference_trials().items():
         tally = Tally()
@@ -435,6 +515,8 @@ def main() -> None:
     text = "\n\n".join(
         [
             "\n".join(out),
+            "\n".join(cover),
+            "\n".join(faults),
             "\n".join(trials),
             small,
             "\n".join(["| what | took |", "| --- | --- |", *times]),

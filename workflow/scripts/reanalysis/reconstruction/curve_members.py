@@ -17,6 +17,7 @@ import numpy as np
 from reanalysis.errors import MethodError
 from reanalysis.reconstruction.curve_problem import Problem, near_drops, pose
 from reanalysis.reconstruction.digitised_curve import (
+    SLACK,
     DigitisedCurve,
     PrintedCounts,
     check_counts,
@@ -38,6 +39,9 @@ MOST_AROUND = 3
 LEAST_CHANCE = 0.02
 #: Width of a step, in largest errors of a time, that is read as part of a drop.
 UNSEEN = 0.5
+#: Largest reading error, in patients of the arm. Beyond it a reader takes two levels
+#: for one so often that bands are too narrow (benchmarks/reconstruction.md).
+LARGEST_ERROR = 0.5
 #: Share of the follow-up that keeps times apart which must not count as tied.
 HAIR = 1e-6
 
@@ -88,9 +92,17 @@ def rebuild(
     in blocks of :data:`BLOCK`, each with a stream of its own.
 
     Raises :class:`MethodError` with the reason when the print allows no member;
-    the message names the printed number without which there would be one.
+    the message names the printed number without which there would be one. Also for
+    reading errors beyond :data:`LARGEST_ERROR`.
     """
     check_counts(curve, counts)
+    if curve.error * counts.n > LARGEST_ERROR * (1 + SLACK):
+        raise MethodError(
+            f"One of {counts.n} patients is {1 / counts.n:.2g} of the curve, less "
+            f"than two reading errors of {curve.error:.2g}: deaths cannot be told "
+            f"apart. Read the curve to {LARGEST_ERROR / counts.n:.2g}, from a larger "
+            "figure."
+        )
     try:
         return _rebuilt(curve, counts, members, (seed, arm), count_up_to)
     except MethodError as error:

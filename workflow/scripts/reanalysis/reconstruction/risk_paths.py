@@ -50,6 +50,8 @@ SHARED_MARK = 0.1
 HALF_GRID = 6
 #: Particles for each path that is wanted: with fewer the paths share their beginnings.
 PARTICLES = 8
+#: Bytes beyond which the look ahead is refused, not begun.
+MOST_BYTES = 700e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +146,8 @@ def _tick_orders(problem: Problem, node: Node) -> tuple[float, float, float]:
 def look_ahead(problem: Problem, *, keep: bool = True) -> LookAhead:
     """Return the weight of all futures of every state, from the end backwards.
 
-    Raises :class:`MethodError` when no path was found. Sums run in a fixed order, not
+    Raises :class:`MethodError` when no path was found, and when :data:`MOST_BYTES` do
+    not do. Sums run in a fixed order, not
     through a threaded library, so that they do not depend on the number of cores. What
     is kept is kept in single precision: it only guides the particles. Without ``keep``
     only the total weight is, to compare problems.
@@ -153,6 +156,15 @@ def look_ahead(problem: Problem, *, keep: bool = True) -> LookAhead:
     marked = nodes[0].marks is not None
     hazards = np.array([0.0]) if marked else np.array(HAZARDS)
     g, points, width = len(hazards), 2 * HALF_GRID + 3, max(problem.spare, 0) + 1
+    # Twice 4 bytes kept of each state, three times 8 at work.
+    states = (problem.high - problem.low + 1) * float(g * points * width)
+    bytes_ = 8 * states.sum() * keep + 24 * states.max()
+    if bytes_ > MOST_BYTES:
+        raise MethodError(
+            f"The {problem.n} patients of this curve would need {bytes_ / 1e6:.0f} MB, "
+            f"more than {MOST_BYTES / 1e6:.0f}: too many can be at risk or have died. "
+            "Numbers at risk, or a smaller reading error, leave fewer possibilities."
+        )
     change = np.full((g, g), (1 - STAY) / g) + STAY * np.eye(g)
     before: list[Floats] = [np.empty(0)] * len(nodes)
     after: list[Floats] = [np.empty(0)] * len(nodes)
