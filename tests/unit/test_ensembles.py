@@ -341,7 +341,7 @@ def test_a_number_among_the_members_is_compatible_and_never_reproduced(tmp_path)
     assert "of the range from 0 to 1" in claims["C1"]["reason"]
     assert "no reproduction" in claims["C1"]["reason"]
     assert claims["C1"]["kind"] == "reconstructed"
-    assert claims["C2"]["verdict"] in {"not_reached", "incompatible"}
+    assert claims["C2"]["verdict"] == "incompatible"
 
 
 def test_a_printed_result_that_chooses_members_is_used(tmp_path):
@@ -426,18 +426,36 @@ def test_where_a_number_stands_among_members():
 
 
 def test_only_a_proven_bound_disproves():
-    bound = {
-        "statistic": "median_survival", "field": "estimate", "group": "A",
-        "reference": "", "timepoint": "", "low": 2.0, "high": 3.0, "why": "Proof.",
-    }  # fmt: skip
-    asked = {
-        "statistic": "median_survival", "field": "estimate", "group": "A",
-        "reference": "", "timepoint": "",
-    }  # fmt: skip
+    bound = {"claim_id": "C1", "low": 2.0, "high": 3.0, "why": "Proof."}
 
     def outside(low, high):
         return low <= 5.0 <= high
 
-    assert disproof(asked, [bound], outside) == "Proof."
-    assert disproof({**asked, "group": "B"}, [bound], outside) == ""
-    assert disproof(asked, [{**bound, "high": 6.0}], outside) == ""
+    assert disproof({"claim_id": "C1"}, [bound], outside) == "Proof."
+    assert disproof({"claim_id": "C2"}, [bound], outside) == ""
+    # An open end proves nothing on its side.
+    assert disproof({"claim_id": "C1"}, [{**bound, "high": None}], outside) == ""
+
+
+def test_what_no_list_of_patients_gives_is_incompatible(tmp_path):
+    text = STUDY.replace(
+        "  model:\n    method: cox\n",
+        "  model:\n    method: cox\n    paper: {convention: breslow_wald}\n",
+    )
+    made = study(
+        tmp_path,
+        claim(1, "curve", "survival_probability", "estimate", "62", timepoint="2",
+              group="A", unit="%"),
+        claim(2, "curve", "median_survival", "estimate", "5.0", group="A",
+              unit="months"),
+        claim(3, "curve", "number_at_risk", "estimate", "2", timepoint="2", group="B"),
+        claim(4, "model", "hazard_ratio", "estimate", "25", group="A", reference="B"),
+        claim(5, "curve", "median_survival", "estimate", "3.0", group="A",
+              unit="months"),
+        text=text,
+    )  # fmt: skip
+    _, _, claims = judged(tmp_path, made)
+    for number in (1, 2, 3, 4):
+        assert claims[f"C{number}"]["verdict"] == "incompatible", claims[f"C{number}"]
+        assert "Every list of patients" in claims[f"C{number}"]["reason"]
+    assert claims["C5"]["verdict"] == "compatible"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from reanalysis.ensembles.curve_bounds import curve_bounds
 from reanalysis.ensembles.curve_members import draw_curve
 from reanalysis.ensembles.drawn import Drawn
 from reanalysis.ensembles.simulated import draw_simulated
@@ -18,10 +20,15 @@ def draw_members(study: Mapping, dataset: str, *, members: int, seed: int) -> Dr
         return draw_simulated(
             declared["simulate"], constraints, members=members, seed=seed, name=dataset
         )
-    return draw_curve(
-        declared["curve"],
-        study["analyses"],
-        constraints,
-        members=members,
-        seed=seed,
+    analyses = study["analyses"]
+    drawn = draw_curve(
+        declared["curve"], analyses, constraints, members=members, seed=seed
     )
+    made = [
+        claim
+        for claim in study["claims"]
+        if claim["role"] == "check"
+        and analyses[claim["analysis"]]["dataset"] == dataset
+    ]
+    bounds = curve_bounds(declared["curve"], analyses, made)
+    return replace(drawn, bounds=tuple(bounds))

@@ -17,7 +17,8 @@ class Drawn:
     not counted. ``missed``: claims no draw reaches, which were therefore not used.
     ``refused``: why there are no members, else empty. ``labels``: priors in words.
     ``ends``: the smallest and largest value that data sets sought for it reach, by
-    quantity and prior, and whether that nothing lies beyond is ``proven``.
+    quantity and prior, and whether that nothing lies beyond is ``proven``. ``bounds``:
+    what is proven of claims (:mod:`reanalysis.ensembles.curve_bounds`).
     """
 
     sets: tuple[MemberSet, ...] = ()
@@ -27,6 +28,7 @@ class Drawn:
     refused: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     ends: tuple[Mapping[str, object], ...] = ()
+    bounds: tuple[Mapping[str, object], ...] = ()
 
     def told(self) -> dict[str, object]:
         """Return what members.json says of a dataset."""
@@ -47,11 +49,14 @@ class Drawn:
                 }
                 for one in self.sets
             },
-            "ends": [
-                {
-                    key: None if isinstance(v, float) and not math.isfinite(v) else v
-                    for key, v in one.items()
-                }
-                for one in self.ends
-            ],
+            "ends": [_plain(one) for one in self.ends],
+            "bounds": [_plain(one) for one in self.bounds],
         }
+
+
+def _plain(one: Mapping[str, object]) -> dict[str, object]:
+    """Return a mapping without infinite numbers, which json has none of."""
+    return {
+        key: None if isinstance(v, float) and not math.isfinite(v) else v
+        for key, v in one.items()
+    }

@@ -107,20 +107,16 @@ def disproof(
     """Say why no data set whatever gives a printed number; empty where that is open.
 
     ``bounds``: ranges that hold for every list of patients the print allows, in the
-    unit of the print (keys ``statistic, field, group, reference, timepoint, low, high,
-    why``; a group or time that is empty holds for all). ``passes`` tells whether some
+    unit of the print (keys ``claim_id, low, high, why``). ``passes`` tells whether some
     value of a range would be printed so.
     """
     for bound in bounds:
-        if any(bound[key] != claim[key] for key in ("statistic", "field")):
-            continue
-        if any(
-            bound[key] not in ("", claim[key])
-            for key in ("group", "reference", "timepoint")
-        ):
-            continue
-        if not passes(bound["low"], bound["high"]):
-            return bound["why"]
+        if bound["claim_id"] == claim["claim_id"]:
+            low, high = (
+                x if bound[end] is None else bound[end]
+                for end, x in (("low", -math.inf), ("high", math.inf))
+            )
+            return "" if passes(low, high) else bound["why"]
     return ""
 
 
