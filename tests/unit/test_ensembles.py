@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -265,6 +266,15 @@ def test_members_without_a_number_are_counted_in_the_note():
     (few,) = pool(rows_of(1.0, math.nan, math.nan, math.nan), weight, effective=4.0)
     assert math.isnan(few.estimate.estimate)
     assert math.isnan(few.columns["band_low"])
+
+
+def test_a_row_that_only_some_members_have_is_told_with_its_own_notes():
+    """A penalised estimate, say, stands where the maximum is infinite only."""
+    made = rows_of(1.0, 2.0)
+    for rows, note in zip(made, ("first", "second"), strict=True):
+        rows[0] = ("", replace(rows[0][1], note=note))
+    (one,) = pool([*made, []], np.ones(3), effective=3.0)
+    assert one.estimate.note == "no number in 1 of 3 members"
 
 
 def test_a_median_not_reached_lies_beyond_all_others():

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import integrate, stats
 
+from reanalysis.ensembles.draw import draw_members
 from reanalysis.ensembles.member_sets import read_members, write_members
 from reanalysis.errors import InputError, MethodError
 from reanalysis.measurements.location import signed_rank_test
@@ -24,6 +25,7 @@ from reanalysis.simulation import paired_counts, paired_times, two_groups
 from reanalysis.simulation.declared import check
 from reanalysis.simulation.rate_laws import count_law, first_time_law
 from reanalysis.simulation.simulated_members import draw
+from reanalysis.studies.study import load
 from reanalysis.survival.hazard_ratios import (
     likelihood_ratio_and_score_tests,
     maximise,
@@ -31,6 +33,7 @@ from reanalysis.survival.hazard_ratios import (
 from reanalysis.survival.partial_likelihood import partial_likelihood
 from reanalysis.survival.risk_sets import FollowUp
 from reanalysis.survival.weighted_log_rank import chi_square, log_rank
+from reanalysis.verdicts import judge
 
 
 def claim(claim_id, printed, field="estimate", value="", relation="words", **more):
@@ -414,6 +417,11 @@ def test_same_seed_same_members(members):
     assert not drawn(COUNTS, seed=2)[0].frame["before"].equals(whole["before"])
 
 
+def test_a_block_may_ask_for_fewer_members():
+    assert drawn(COUNTS | {"members": 7})[0].effective == 7
+    assert drawn(COUNTS | {"members": 700}, members=9)[0].effective == 9
+
+
 def test_members_are_written_and_read_back(members, tmp_path):
     path = tmp_path / "made.parquet"
     write_members(path, [one.member_set for one in members["times"]], "simulated")
@@ -689,3 +697,35 @@ def test_the_schema_takes_what_can_be_drawn(block):
     validator.validate(block)
     assert list(validator.iter_errors(block | {"typo": 1}))
     assert list(validator.iter_errors(without(block, "priors")))
+
+
+# The shipped studies
+
+DATA = SCHEMAS.parents[1] / "data"
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset"),
+    [("vivarelli2023", "relapses_simulated"), ("park2025", "graft_simulated")],
+)
+def test_shipped_members_are_drawn(name, dataset):
+    found = draw_members(load(DATA / name), dataset, members=5, seed=1)
+    assert not found.refused
+    assert len(found.sets) == 2
+    for one in found.sets:
+        assert (one.weight > 0).sum() == 5
+        assert (one.weight == 0).sum() > 3
+
+
+def test_a_claim_is_used_where_nothing_better_speaks_of_it():
+    """The sum of patients stays reproduced, the entry criterion is no mere context."""
+    park = load(DATA / "park2025")
+    found = {row["claim_id"]: row for row in judge(park, [])[0]}
+    assert "park2025-001" in park["ensembles"]["graft_simulated"]["constraints"]
+    assert found["park2025-001"]["verdict"] != "used"
+    assert found["park2025-018"]["verdict"] == "used"
+    vivarelli = load(DATA / "vivarelli2023")
+    children = {row["claim_id"]: row for row in judge(vivarelli, [])[0]}
+    assert children["vivarelli2023-026"]["verdict"] == "used"
+    assert children["vivarelli2023-027"]["verdict"] == "context"
+    assert children["vivarelli2023-001"]["verdict"] != "used"

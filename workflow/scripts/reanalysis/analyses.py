@@ -171,12 +171,17 @@ def _veil(study: Mapping, analysis: Mapping, sets: Sequence[MemberSet]) -> list[
 def specifications(
     analysis: Mapping, params: Mapping, *, claimed: bool
 ) -> Iterator[Specification]:
-    """Yield the primary specification, then scenarios, then conventions."""
+    """Yield the primary specification, then scenarios, then conventions.
+
+    Simulated data sets get no scenarios: each question put to them is an analysis, and
+    every setting more would be estimated in every member of every prior.
+    """
     base = {**params["primary"], **analysis["settings"]}
     rows = params["rows"]
     primary = Specification(PRIMARY, base, rows["leave_out"])
     yield primary
-    for name, overrides in params["scenarios"].items():
+    simulated = analysis["kind"] == "simulated"
+    for name, overrides in ({} if simulated else params["scenarios"]).items():
         settings = {**base, **overrides["settings"]}
         leaving = {**rows, **overrides["rows"]}
         if leaving["leave_out"] == "each_patient":

@@ -233,7 +233,7 @@ def _note(
     notes = {row.note for row in rows.values()}
     if len(notes) == 1:
         parts.append(first.note)
-    elif lacking:
+    elif any(math.isnan(row.estimate) for row in rows.values()):
         parts.append(
             _common(row.note for row in rows.values() if math.isnan(row.estimate))
         )

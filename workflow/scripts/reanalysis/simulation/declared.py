@@ -67,7 +67,7 @@ DESIGNS = {
         False,
     ),
 }
-_SHARED = frozenset({"design", "n", "time_unit", "uses", "priors"})
+_SHARED = frozenset({"design", "n", "time_unit", "members", "uses", "priors"})
 _OF_PRIOR = frozenset({"label", "test", "p_of", "all_events"})
 
 

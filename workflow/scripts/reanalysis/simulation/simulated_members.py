@@ -65,15 +65,16 @@ def draw(
     """Draw the members of one simulated dataset, a list over its priors.
 
     ``declared``: its ``simulate`` block; ``constraints``: the claims the block uses, as
-    in a checked study; ``members`` of each prior; ``name`` of the dataset: with one
-    ``seed`` datasets are drawn independently. All draws are independent of each other
-    and equally likely, so their number is their worth.
+    in a checked study; ``members`` of each prior, or the block's where these are fewer;
+    ``name`` of the dataset: with one ``seed`` datasets are drawn independently. All
+    draws are independent and equally likely, so their number is their worth.
 
     Raises :class:`InputError` for a block that makes no sense and
     :class:`MethodError`, with the reason, where a prior allows nothing of the print.
     """
     plan = check(declared, constraints)
     design = DESIGNS[plan.design]
+    members = min(members, declared.get("members", members))
     drawn, messages = {}, {}
     for prior in plan.priors:
         rng = _stream(seed, name, prior.name)
