@@ -15,7 +15,10 @@ from pathlib import Path
 import small_studies
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("Snakefile", "config.yaml", "requirements.lock", "profiles", "workflow")
+CODE = (
+    *("Snakefile", "config.yaml", "requirements.lock", "CITATION.cff", "LICENSE"),
+    *("profiles", "workflow"),
+)
 #: What two equal runs may differ in.
 MAY_DIFFER = {"provenance.json"}
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
-from projects import different
+from projects import Project, different
 
-OTHERS = {"all", "collect", "finish", "overview", "record", "write_report"}
-KINDS = {".csv", ".svg", ".png", ".html", ".pdf", ".txt", ".json", ".yaml"}
+OTHERS = {
+    *("all", "collect", "finish", "overview", "record", "write_report"),
+    *("analysis_results", "run_crate"),
+}
+KINDS = {".csv", ".gz", ".svg", ".png", ".html", ".pdf", ".txt", ".json", ".yaml"}
 
 
 def test_a_clean_run_leaves_everything(finished):
@@ -65,7 +69,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(project):
 def test_a_setting_of_the_looks_redraws_only(project):
     project.edit("config.yaml", "dpi: 300", "dpi: 150")
     assert set(project.planned()) == {
-        *("all", "finish", "overview", "record", "write_report"),
+        *("all", "finish", "overview", "record", "run_crate", "write_report"),
         *("draw_first", "draw_second"),
     }
 
@@ -117,3 +121,16 @@ def test_graph_and_report_of_snakemake(project):
     page = (project.folder / "report.html").read_text(encoding="utf-8")
     assert "1 Overview" in page
     assert "2 Studies" in page
+
+
+def test_a_crate_holds_what_it_takes_to_run_again(finished, tmp_path):
+    """From the crate alone: code, tables and settings give the same estimates."""
+    results = finished[0].results
+    shutil.copytree(results / "inputs", tmp_path / "again")
+    again = Project(tmp_path / "again")
+    settings = ("--configfile", str(results / "config.yaml"))
+    outcome = again.run(*settings, "--config", "run=second", "studies=[second]")
+    assert outcome.code == 0, outcome.output
+    for name in ("estimates/second.csv", "claims/second.csv"):
+        made = again.folder / "results" / "second" / name
+        assert made.read_bytes() == (results / name).read_bytes()

@@ -21,6 +21,7 @@ from reanalysis.plan import (
     figures_of,
     fingerprint,
     methods_of,
+    project_files,
     run_name,
 )
 
@@ -33,6 +34,9 @@ try:
 except InputError as error:
     sys.exit(f"Error in the configuration. {error}")
 
+#: Rows in the first folder are public; further ones hold private rows.
+DATA_DIRS = config["data_dir"]
+PUBLIC = DATA_DIRS if isinstance(DATA_DIRS, str) else DATA_DIRS[0]
 RUN = f"{config['results_dir']}/{config['run']}"
 PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
 SHOWN = ("claims", "results", "sensitivity")
@@ -60,6 +64,11 @@ def code(module):
     """
     scripts = f"{workflow.basedir}/workflow/scripts"
     return fingerprint(scripts, module, f"{workflow.basedir}/requirements.lock")
+
+
+def project_code():
+    """A fingerprint of all files of the workflow, which a run keeps a copy of."""
+    return fingerprint("workflow/scripts", "reanalysis", *project_files("."))
 
 
 def run_folder(wildcards):
@@ -133,5 +142,15 @@ def targets():
         f"{RUN}/report/index.html",
         f"{RUN}/config.yaml",
         f"{RUN}/provenance.json",
+        f"{RUN}/analysis_results.csv.gz",
+        f"{RUN}/ro-crate-metadata.json",
         f"{RUN}/status.txt",
     ]
+
+
+def packed(wildcards):
+    """Everything a run leaves behind but the list of it, and what a failure stops."""
+    without = {f"{RUN}/ro-crate-metadata.json", f"{RUN}/status.txt"}
+    parts = expand(f"{RUN}/{{table}}/{{study}}.csv", table=TABLES[:2], study=STUDIES)
+    parts += expand(f"{RUN}/tables/{{study}}/{{table}}.csv", study=STUDIES, table=SHOWN)
+    return [*(name for name in targets() if name not in without), *parts]

@@ -190,6 +190,34 @@ def _has_rows(path: Path | None) -> bool:
         return bool(handle.readline() and handle.readline().strip())
 
 
+#: What a run needs of the project beside its studies.
+PROJECT = (
+    "Snakefile",
+    "config.yaml",
+    "requirements.lock",
+    "CITATION.cff",
+    "LICENSE",
+    "profiles",
+    "workflow",
+)
+
+
+def project_files(folder: str) -> list[str]:
+    """Return the files of the workflow itself, relative to its folder, in order."""
+    top = Path(folder)
+    found = {
+        path.relative_to(top)
+        for name in PROJECT
+        for path in ((top / name).rglob("*") if (top / name).is_dir() else [top / name])
+        if path.is_file()
+    }
+    return sorted(
+        path.as_posix()
+        for path in found
+        if not any(part.startswith((".", "__pycache__")) for part in path.parts)
+    )
+
+
 def fingerprint(folder: str, module: str, *others: str) -> str:
     """Return a hash of all package files a module imports, and of other files.
 
