@@ -3,8 +3,8 @@
     python benchmarks/arrays.py [--sets 1000] [--lifelines 100] [--sizes 1000 100000]
 
 Prints the tables of arrays.md: time of the processor for data sets of 20 patients,
-the largest differences from each, and how time and memory grow with the number of
-data sets. Without Rscript the columns of R say so.
+the largest differences from each, agreement where data are awkward, and how time and
+memory grow with the number of data sets. Without Rscript the columns of R say so.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
+from reanalysis.errors import MethodError
 from reanalysis.measurements.location import (
     decimal,
     mann_whitney_test,
@@ -36,7 +37,11 @@ from reanalysis.measurements.rank_test_arrays import (
     signed_rank_arrays,
 )
 from reanalysis.survival.cox_arrays import cox_arrays
-from reanalysis.survival.hazard_ratios import likelihood_ratio_and_score_tests, maximise
+from reanalysis.survival.hazard_ratios import (
+    check_estimable,
+    likelihood_ratio_and_score_tests,
+    maximise,
+)
 from reanalysis.survival.log_rank_arrays import log_rank_arrays
 from reanalysis.survival.partial_likelihood import partial_likelihood
 from reanalysis.survival.risk_sets import FollowUp
@@ -109,6 +114,7 @@ def main() -> None:
     t, e = data_sets(chosen.sets)
     print_beside_others(t, e, chosen.lifelines)
     print_beside_one_at_a_time()
+    print_awkward()
     print_growth(chosen.sizes)
 
 
@@ -184,10 +190,17 @@ def taken(call: Callable[[], object], repeats: int = 15) -> list[float]:
 
 
 def difference(found: np.ndarray, other: np.ndarray) -> str:
-    """Return the largest difference where both have a number."""
-    found = found[: len(other), : other.shape[1]]
+    """Return the largest difference, and how often only one of two has a number.
+
+    Columns that the other does not compute at all are left out.
+    """
+    given = ~np.isnan(other).all(axis=0)
+    found, other = found[: len(other), : other.shape[1]][:, given], other[:, given]
     apart = np.abs(found - other) / np.maximum(1, np.abs(other))
-    return f"{np.nanmax(apart):.0e}"
+    # Infinite limits that agree are no nan apart.
+    apart[found == other] = 0
+    alone = np.count_nonzero(np.isnan(found) != np.isnan(other))
+    return f"{np.nanmax(apart):.0e}" + (f", {alone} with one number only" * bool(alone))
 
 
 def in_r(t: np.ndarray, e: np.ndarray) -> tuple[dict[str, float], Numbers]:
@@ -214,8 +227,8 @@ def in_r(t: np.ndarray, e: np.ndarray) -> tuple[dict[str, float], Numbers]:
 
 def finite(numbers: np.ndarray) -> np.ndarray:
     """Blank the coefficients that R stopped at on their way to infinity."""
-    if numbers.shape[1] == 4:  # a Cox model
-        numbers[np.abs(numbers[:, 0]) > 12] = math.nan
+    if numbers.shape[1] == 4:  # a Cox model; its tests stand
+        numbers[np.abs(numbers[:, 0]) > 12, :2] = math.nan
     return numbers
 
 
@@ -355,6 +368,110 @@ def print_beside_one_at_a_time(sets: int = 300) -> None:
         beside = (time.process_time() - begin) / sets
         apart = difference(many(), found)
         print(f"| {name} | {1e6 * seconds:,.1f} | {1e6 * beside:,.0f} | {apart} |")
+    print()
+
+
+def awkward(sets: int) -> tuple[np.ndarray, ...]:
+    """Draw times, events, groups and strata that small trials can have.
+
+    3 to 20 patients (nan: none); few different times, so that most are tied; events
+    of nobody, some or all; groups of one or of nobody, or without an event; strata of
+    one patient, of one group, without events.
+    """
+    rng = np.random.default_rng(20250102)
+    n = rng.choice([3, 4, 6, 10, 20], (sets, 1))
+    t = rng.integers(1, rng.choice([3, 7, 13], (sets, 1)), (sets, 20)).astype(float)
+    t[np.arange(20) >= n] = math.nan
+    e = rng.random(t.shape) < rng.choice([0, 0.2, 0.7, 1], (sets, 1))
+    group = rng.random(t.shape) < rng.choice(
+        [0, 0.15, 0.5], (sets, 1), p=[0.1, 0.3, 0.6]
+    )
+    e &= ~(group & (rng.random((sets, 1)) < 0.25))
+    return t, e, group, rng.integers(0, 5, t.shape).astype(float)
+
+
+def print_awkward(sets: int = 2000) -> None:
+    """Print agreement with one data set at a time where data are awkward."""
+    t, e, group, stratum = awkward(sets)
+
+    def rows(k: int) -> FollowUp:
+        has = ~np.isnan(t[k])
+        return FollowUp(t[k][has], e[k][has])
+
+    def curve(k: int) -> list[float]:
+        c = product_limit(rows(k))
+        middle, mean = median(c), restricted_mean(c, TAU)
+        limits = [x for step in c.at(TIMES) for x in c.limits(int(step))]
+        found = [*c.value(TIMES), *limits, middle.time, middle.conf_low]
+        return [*found, middle.conf_high, mean.mean, mean.std_error]
+
+    def curves() -> np.ndarray:
+        c = survival_arrays(t, e, at=TIMES, tau=TAU)
+        limits = np.stack([c.survival_low, c.survival_high], 2).reshape(sets, -1)
+        medians = [c.median, c.median_low, c.median_high]
+        means = [c.restricted_mean, c.restricted_error]
+        return np.column_stack([c.survival, limits, *medians, *means])
+
+    def test(k: int, strata: np.ndarray | None) -> list[float]:
+        has = ~np.isnan(t[k])
+        at = (
+            None
+            if strata is None
+            else np.unique(strata[k][has], return_inverse=True)[1]
+        )
+        try:
+            f = log_rank(rows(k), 1 - group[k][has], at)
+            return [f.expected[0], f.variance[0, 0], chi_square(f).statistic]
+        except MethodError:
+            return [math.nan] * 3
+
+    def tests(strata: np.ndarray | None) -> np.ndarray:
+        f = log_rank_arrays(t, e, group, strata)
+        found = np.column_stack([f.expected, f.variance, f.z**2])
+        # Counts without a test are given on arrays; one at a time refuses instead.
+        return np.where(np.isnan(f.p_value)[:, None], math.nan, found)
+
+    def fit(k: int, strata: np.ndarray | None, ties: str) -> list[float]:
+        has = ~np.isnan(t[k])
+        at = None if strata is None else strata[k][has].astype(int)
+        try:
+            likelihood = partial_likelihood(
+                group[k][has] * 1.0, t[k][has], e[k][has], stratum=at, ties=ties
+            )
+        except MethodError:
+            return [math.nan] * 4
+        if not check_estimable(likelihood)[0]:
+            return [math.nan] * 4
+        best = maximise(likelihood)
+        ratio, score = likelihood_ratio_and_score_tests(likelihood, best, [0])
+        first = [best.coefficient[0], math.sqrt(best.covariance[0, 0])]
+        if best.infinite[0]:
+            first = [math.nan, math.nan]
+        return [*first, ratio.statistic, score.statistic]
+
+    def fits(strata: np.ndarray | None, ties: str) -> np.ndarray:
+        f = cox_arrays(t, e, group, strata, ties=ties)
+        return np.column_stack(
+            [f.coefficient, f.std_error, f.likelihood_ratio, f.score]
+        )
+
+    cases = {"survival, limits, medians, restricted mean": (curves(), curve)}
+    for what, strata in (("", None), (", stratified", stratum)):
+        cases[f"log-rank test{what}"] = (
+            tests(strata),
+            lambda k, strata=strata: test(k, strata),
+        )
+        for ties in ("efron", "breslow", "exact"):
+            cases[f"Cox, {ties}{what}"] = (
+                fits(strata, ties),
+                lambda k, strata=strata, ties=ties: fit(k, strata, ties),
+            )
+    print("| what | data sets | without the last number | largest difference |")
+    print("| --- " * 4 + "|")
+    for name, (found, one) in cases.items():
+        others = np.array([one(k) for k in range(sets)], dtype=float)
+        without = np.count_nonzero(np.isnan(found[:, -1]))
+        print(f"| {name} | {sets:,} | {without:,} | {difference(found, others)} |")
     print()
 
 

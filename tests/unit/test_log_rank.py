@@ -483,3 +483,17 @@ def test_p_values_are_uniform_without_an_effect():
             exact += permutation_p_value(result.scores, group == 0) <= 0.05
     assert 0.027 <= rejected / 800 <= 0.075
     assert exact / 400 <= 0.05 + 0.033
+
+
+def test_one_group_at_risk_alone_is_no_comparison():
+    # The first group is censored before any event. R's survdiff(Surv(t, e) ~ g) has
+    # no degree of freedom left ("Chisq= 0  on 0 degrees of freedom"), so no p either.
+    time = np.array([0.5, 0.6, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6])
+    event = np.array([False, False] + [True] * 10)
+    for groups in (2, 3):
+        found = log_rank(
+            FollowUp(time, event), np.array([0, 0] + [1] * 10), groups=groups
+        )
+        assert_array_equal(found.variance, np.zeros((groups, groups)))
+        with pytest.raises(MethodError, match="tells the groups apart"):
+            chi_square(found)

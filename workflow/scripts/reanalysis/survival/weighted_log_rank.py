@@ -93,7 +93,9 @@ def log_rank(
     excess = w[:, :, None] * (table.events - expected)
     factor = (w**2 * d * (n - d) / np.maximum(n - 1, 1)).ravel()
     flat = share.reshape(factor.size, -1)
-    variance = np.diag(factor @ flat) - (flat * factor[:, None]).T @ flat
+    variance = -(flat * factor[:, None]).T @ flat
+    # As products: where one group alone is at risk no rounding is left over.
+    np.fill_diagonal(variance, factor @ (flat * (1 - flat)))
 
     # Score of a row: its weighted event minus the weighted hazard it was exposed to.
     hazard = np.cumsum(w * d / np.maximum(n, 1), axis=1)
