@@ -103,6 +103,20 @@ def test_points_on_a_vertical_line_are_no_levels():
         ([], [], {}, "at least one"),
         ([0, 2.4, 3, 5], LEVELS, {"time_error": 0.1, "grid": 1.0}, "multiple of 1"),
         (TIMES, LEVELS, {"error": 0}, "positive"),
+        (TIMES, LEVELS, {"error": np.nan}, "positive"),
+        (TIMES, LEVELS, {"time_error": np.nan}, "positive"),
+        # The error of a curve in per cent, and a curve that never passes 1 %.
+        ([0, 1, 2], [3.5, 2, 1], {"error": 3}, "called so"),
+        (TIMES, LEVELS, {"error": np.inf}, "leaves nothing to read"),
+        # Any rise could be put right by swapping clicks that no time orders.
+        (
+            TIMES,
+            LEVELS[::-1],
+            {"time_error": 2.5, "incidence": False},
+            "tells no times",
+        ),
+        # In the words of what was printed.
+        (TIMES, [0, 0.5, 0.25, 0.5], {}, "incidence falls from 0.5 at 2 to 0.25 at 3"),
     ],
 )
 def test_what_no_error_explains_is_refused(time, value, how, reason):
@@ -127,12 +141,88 @@ def test_a_figure_too_small_for_its_patients_is_told():
         ),
         (PrintedCounts(4, np.array([0.0, 2.0]), np.array([3, 4])), "must fall"),
         (PrintedCounts(4, np.array([2.0, 2.0]), np.array([4, 3])), "increasing time"),
+        (PrintedCounts(4, np.array([-1.0, 2.0]), np.array([4, 4])), "negative time"),
+        (
+            PrintedCounts(4, np.array([0.0, 2.0]), np.array([3, 2])),
+            "begins with 3, and n",
+        ),
+        (PrintedCounts(4, np.array([0.0, 4.0]), np.array([4, 0])), "goes on to 5"),
         (PrintedCounts(4, marks=np.arange(5.0)), "5 censoring marks"),
+        # Two drops are two deaths or more: at most two patients are censored.
+        (
+            PrintedCounts(4, marks=np.array([3.5, 4, 5])),
+            "3 censoring marks and 2 events",
+        ),
+        (
+            PrintedCounts(4, events=3, marks=np.array([4.0, 5])),
+            "2 censoring .* 3 events",
+        ),
+        (PrintedCounts(4, marks=np.array([4.0, 9.0])), "mark at 9 is not on the curve"),
+        (
+            PrintedCounts(4, marks=np.array([-1.0, 4.0])),
+            "mark at -1 is not on the curve",
+        ),
     ],
 )
 def test_counts_that_belong_to_another_curve_are_refused(counts, reason):
     with pytest.raises(MethodError, match=reason):
         check_counts(read(), counts)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_more_drops_than_patients_are_refused(n):
+    """Four quarters are no curve of fewer patients, whoever of them is censored."""
+    quarters = [0, 1, 2, 3, 4], [1, 0.75, 0.5, 0.25, 0]
+    with pytest.raises(
+        MethodError, match=f"drops by 0.25 at 1, .* 4 drops.*{n} patients"
+    ):
+        read(*quarters, n=n)
+    loose = read(*quarters, n=None)
+    with pytest.raises(MethodError, match="drops"):
+        check_counts(loose, PrintedCounts(n))
+    check_counts(loose, PrintedCounts(4))
+
+
+def test_few_patients_and_large_errors_hide_no_drop():
+    # n = 2 and drops of 1/2: noise below a quarter is no death, but 0.3 is one.
+    fine = read([0, 1, 2, 3], [1, 0.96, 0.5, 0.47], n=2, error=0.05)
+    assert_allclose(fine.survival, [0.485])
+    with pytest.raises(MethodError, match=r"drops by 0\.3 at 1"):
+        read([0, 1, 2, 3], [1, 0.7, 0.5, 0.5], n=2, error=0.05)
+
+
+def test_a_click_within_a_vertical_line_is_no_drop_though_times_are_noisy():
+    # The middle click was read 0.02 after the corner: it is no level of two patients.
+    curve = read([0, 1.98, 2.0, 2.02, 5], [1, 1, 0.7, 0.5, 0.5], n=2, time_error=0.05)
+    assert_allclose(curve.survival, [0.5])
+    assert any("lasted for no time" in message for message in curve.messages)
+
+
+def test_a_line_drawn_on_at_zero_is_nobody():
+    # Three events, the last patient's at 3; the axis goes on to 9.
+    curve = read([0, 1, 2, 3, 9], [1, 2 / 3, 1 / 3, 0, 0.004], n=3)
+    assert curve.end == 3
+    assert any("nobody is left" in message for message in curve.messages)
+    check_counts(curve, PrintedCounts(3, np.array([0.0, 6.0]), np.array([3, 0])))
+    late = PrintedCounts(3, np.array([0.0, 6.0]), np.array([3, 1]))
+    with pytest.raises(MethodError, match="longer than the curve: 1 at risk at 6"):
+        check_counts(curve, late)
+    # One of 150 patients can hide in an error of 0.005: nothing is cut off.
+    assert read([0, 3, 9], [1, 0.003, 0.003], n=150).end == 9
+
+
+def test_clicks_far_apart_are_never_one_level():
+    # Falls of less than the error each; together far more than two errors.
+    value = 1 - 0.004 * np.arange(20)
+    curve = read(np.arange(20.0), value, n=500)
+    # The first and last click of a level differ by two errors at most.
+    assert np.abs(curve.value(np.arange(20.0)) - value).max() <= 2 * 0.005
+
+
+def test_a_fall_at_the_start_is_told():
+    curve = read([0, 2], [0.8, 0.6], n=10)
+    assert_allclose(curve.time, [0, 2])
+    assert "0.8 at time 0" in curve.messages[0]
 
 
 def test_a_curve_of_no_length_is_refused():
@@ -171,3 +261,31 @@ def test_any_reading_within_the_errors_gives_the_steps_back(data):
     assert curve.time.size == drops
     assert np.abs(curve.time - when).max() <= 0.3
     assert np.abs(curve.survival - levels).max() <= error * (1 + 1e-9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 10_000))
+def test_how_the_clicks_are_written_does_not_matter(seed):
+    """Shuffled, pasted twice, in per cent or as incidence: the same curve, and told."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 30))
+    drops = int(rng.integers(1, n))
+    level = 1 - np.sort(rng.choice(n - 1, drops, replace=False) + 1) / n
+    time = np.append(0, np.sort(rng.choice(60, drops, replace=False) + 1.0))
+    value = np.append(1, level)
+    how = {"error": 0.001, "n": n}
+    plain = read_curve(time, value, **how)
+    assert plain.messages == ()
+    order = rng.permutation(2 * time.size)
+    twice = [np.tile(x, 2)[order] for x in (time, value)]
+    shuffled = read_curve(*twice, **how)
+    assert any("twice" in message for message in shuffled.messages)
+    percent = read_curve(time, 100 * value, **how | {"error": 0.1})
+    assert any("per cent" in message for message in percent.messages)
+    incidence = read_curve(time, 1 - value, **how)
+    assert any("cumulative incidence" in message for message in incidence.messages)
+    for curve in (shuffled, percent, incidence):
+        assert_allclose(curve.time, plain.time)
+        assert_allclose(curve.survival, plain.survival, atol=1e-12)
+        assert curve.end == plain.end
+        assert_allclose(curve.error, plain.error)

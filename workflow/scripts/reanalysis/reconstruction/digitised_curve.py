@@ -39,7 +39,8 @@ class DigitisedCurve:
     (strictly increasing without an error of the times). ``survival`` (drops,): its
     level after each drop; before the first it is 1. ``readings`` (drops,) and
     ``time_readings`` (drops,): how many clicks a level and a time are the mean of.
-    ``end``: where the line ends, which is the time of the last patient. ``error``
+    ``end``: where the line ends, which is the time of the last patient (a line drawn
+    on at 0 is nobody's). ``error``
     and ``time_error``: the largest error of a level and of a time; ``rounded`` says
     that levels are rounded numbers (any error inside is as likely), else errors are
     normal. ``scatter`` and ``time_scatter``: sums of squares of repeated clicks about
@@ -109,10 +110,11 @@ def read_curve(
     a value, in the unit of the values, ``time_error`` that of a time. ``percent``
     and ``incidence`` (a curve that climbs from 0) are told from the numbers when
     they are None. ``n`` separates noise from a death: with n patients no drop of a
-    survival curve is smaller than 1/n.
+    survival curve is smaller than 1/n, whoever is censored.
 
     Raises :class:`MethodError` for clicks that no curve within the errors can have:
-    missing or negative numbers, values outside 0 to 1, a curve that rises.
+    missing or negative numbers, values outside 0 to 1, a curve that rises, drops that
+    are too small and thus too many for n; and for errors as large as the curve.
     """
     t, s = (np.asarray(v, dtype=float).ravel() for v in (time, value))
     messages: list[str] = []
@@ -122,9 +124,14 @@ def read_curve(
         raise MethodError("A coordinate of the curve is not a number.")
     if not (error > 0 and time_error >= 0) or (grid is not None and grid <= 0):
         raise MethodError("The reading errors of a curve must be positive numbers.")
+    if 2 * time_error >= t.max() > 0:
+        raise MethodError(
+            f"A reading error of {time_error:g} tells no times apart on a curve that "
+            f"ends at {t.max():g}."
+        )
     ends = [int(t.argmin()), int(t.argmax())]
-    s, error = _survival(s, ends, error, percent, incidence, messages)
-    t, s = _ordered(t, s, error, time_error, messages)
+    s, error, climbs = _survival(s, ends, error, percent, incidence, messages)
+    t, s = _ordered(t, s, error, time_error, messages, climbs=climbs)
     if grid is not None:
         t = _snapped(t, grid, time_error, messages)
     # Between no death and one; finer than the errors nothing can be told, and what
@@ -135,7 +142,10 @@ def read_curve(
             f"One of {n} patients is less than the reading error can show: deaths "
             "that follow closely are read as one drop."
         )
-    curve = _staircase(t, s, threshold, time_error, messages)
+    smallest = _smallest_drop(n, error) if n else 0.0
+    curve = _staircase(t, s, error, threshold, time_error, smallest, messages)
+    if n:
+        curve = _of_patients(curve, n, error, messages)
     return replace(
         curve,
         error=error,
@@ -160,8 +170,8 @@ def _survival(
     percent: bool | None,
     incidence: bool | None,
     messages: list[str],
-) -> tuple[Floats, float]:
-    """Return proportions surviving, and the error on that scale.
+) -> tuple[Floats, float, bool]:
+    """Return proportions surviving, the error on that scale, and if they were 1 minus.
 
     ``ends``: which click is the earliest and which the latest.
     """
@@ -171,6 +181,11 @@ def _survival(
             messages.append("Values above 1 were taken as per cent.")
     if percent:
         s, error = s / 100, error / 100
+    if not error < 0.5:
+        raise MethodError(
+            f"A reading error of {error:g} on a scale from 0 to 1 leaves nothing to "
+            "read. Values in per cent need to be called so."
+        )
     slack = error * (1 + SLACK)
     if s.min() < -slack or s.max() > 1 + slack:
         worst = s.min() if s.min() < -slack else s.max()
@@ -189,13 +204,22 @@ def _survival(
                 "The values climb: they were taken as cumulative incidence, and "
                 "survival as 1 minus them."
             )
-    return (1 - s if incidence else s), error
+    return (1 - s if incidence else s), error, bool(incidence)
 
 
 def _ordered(
-    t: Floats, s: Floats, error: float, time_error: float, messages: list[str]
+    t: Floats,
+    s: Floats,
+    error: float,
+    time_error: float,
+    messages: list[str],
+    *,
+    climbs: bool,
 ) -> tuple[Floats, Floats]:
-    """Return the clicks in the order of a falling curve."""
+    """Return the clicks in the order of a falling curve.
+
+    ``climbs``: the curve was read as cumulative incidence, and is refused in its words.
+    """
     if t.min() < -time_error:
         raise MethodError(f"The curve has a negative time ({t.min():g}).")
     if t.min() < 0:
@@ -226,8 +250,11 @@ def _ordered(
     if rise.max() > 2 * error * (1 + SLACK):
         i = int(rise.argmax())
         j = int(s[: i + 1].argmin())
+        low, high, turns = s[j], s[i], "curve rises"
+        if climbs:
+            low, high, turns = 1 - low, 1 - high, "cumulative incidence falls"
         raise MethodError(
-            f"The curve rises from {s[j]:.4g} at {t[j]:g} to {s[i]:.4g} at {t[i]:g}, "
+            f"The {turns} from {low:.4g} at {t[j]:g} to {high:.4g} at {t[i]:g}, "
             f"more than reading errors of {error:g} explain."
         )
     if rise.max() > 0:
@@ -255,24 +282,30 @@ def _snapped(t: Floats, grid: float, time_error: float, messages: list[str]) -> 
 
 @dataclass(slots=True)
 class _Level:
-    """Clicks on one level: mean, number, sum of squares, the first and last time."""
+    """Clicks on one level: mean, highest, number, first and last time, squares."""
 
     mean: float
+    top: float
     clicks: int
     first: float
     last: float
     squares: float = 0.0
 
 
-def _levels(t: Floats, s: Floats, threshold: float) -> list[_Level]:
-    """Collect clicks in the order of the curve into levels ``threshold`` apart."""
+def _levels(t: Floats, s: Floats, error: float, threshold: float) -> list[_Level]:
+    """Collect clicks in the order of the curve into levels ``threshold`` apart.
+
+    Two clicks further apart than both their errors are never on one level.
+    """
     # The first is known without a reading.
-    levels = [_Level(1.0, 0, 0.0, 0.0)]
+    levels = [_Level(1.0, 1.0, 0, 0.0, 0.0)]
+    spread = 2 * error * (1 + SLACK)
     for when, height in zip(t.tolist(), s.tolist(), strict=True):
         now = levels[-1]
-        if now.mean - height > threshold:
-            levels.append(_Level(height, 1, when, when))
+        if now.mean - height > threshold or now.top - height > spread:
+            levels.append(_Level(height, height, 1, when, when))
             continue
+        now.top = max(now.top, height)
         now.clicks, now.last = now.clicks + 1, when
         before = now.mean
         if len(levels) > 1:
@@ -282,26 +315,39 @@ def _levels(t: Floats, s: Floats, threshold: float) -> list[_Level]:
 
 
 def _staircase(
-    t: Floats, s: Floats, threshold: float, time_error: float, messages: list[str]
+    t: Floats,
+    s: Floats,
+    error: float,
+    threshold: float,
+    time_error: float,
+    smallest: float,
+    messages: list[str],
 ) -> DigitisedCurve:
-    """Collect clicks into levels that are ``threshold`` apart, and time the drops."""
-    levels = _levels(t, s, threshold)
+    """Collect clicks into levels that are ``threshold`` apart, and time the drops.
+
+    ``smallest``: the smallest drop that the number of patients allows.
+    """
+    levels = _levels(t, s, error, threshold)
     # Whoever clicks at both corners of a step may hit one pixel twice; otherwise
     # a coordinate that is repeated is one.
     corners = 2 * sum(level.last > level.first for level in levels) >= len(levels)
     again = np.append(False, (np.diff(t) == 0) & (np.diff(s) == 0))
     if again.any() and not corners:
         messages.append(f"{again.sum()} coordinates stood there twice.")
-        levels = _levels(t[~again], s[~again], threshold)
+        levels = _levels(t[~again], s[~again], error, threshold)
     passed, apart = 0, []
     kept, drops = levels[:1], []
     for i, level in enumerate(levels[1:], start=1):
         below = levels[i + 1] if i + 1 < len(levels) else None
-        if below and level.clicks == 1 and level.first == below.first:
-            # On the way down a vertical line: never a level for any time.
-            passed += 1
-            continue
         above = kept[-1]
+        if below and level.clicks == 1:
+            # On the way down a vertical line: never a level for any time. Where times
+            # cannot tell, it is one if it is too near to another to be a level.
+            lasted = below.first - level.first
+            near = min(above.mean - level.mean, level.mean - below.mean) < smallest
+            if not lasted or (near and lasted <= 2 * time_error * (1 + SLACK)):
+                passed += 1
+                continue
         when, many = level.first, 1
         seen = above.clicks > 1 if corners else above.last > above.first
         if seen and level.first - above.last <= 2 * time_error * (1 + SLACK):
@@ -337,6 +383,46 @@ def _staircase(
     )
 
 
+def _of_patients(
+    curve: DigitisedCurve, n: int, error: float, messages: list[str]
+) -> DigitisedCurve:
+    """Return the curve of ``n`` patients, ended where nobody is left."""
+    _refuse_small_drops(curve, n, error)
+    if not curve.time.size:
+        return curve
+    if curve.time[0] == 0:
+        messages.append(
+            f"The curve stands at {curve.survival[0]:.3g} at time 0: this was taken as "
+            "events at time 0. Is the axis read rightly?"
+        )
+    # Whoever is left has a share of 1/n or more of the curve.
+    if curve.survival[-1] + error < 1 / n and curve.end > curve.time[-1]:
+        messages.append(
+            f"The line goes on at 0 from {curve.time[-1]:g} to {curve.end:g}, where "
+            "nobody is left: the curve was ended at its last drop."
+        )
+        return replace(curve, end=float(curve.time[-1]))
+    return curve
+
+
+def _smallest_drop(n: int, error: float) -> float:
+    """Return the smallest drop of ``n`` patients as it can be read, from two levels."""
+    return 1 / n - 2 * error * (1 + SLACK)
+
+
+def _refuse_small_drops(curve: DigitisedCurve, n: int, error: float) -> None:
+    drops = -np.diff(curve.survival, prepend=1.0)
+    small = drops < _smallest_drop(n, error)
+    if small.any():
+        i = int(small.argmax())
+        raise MethodError(
+            f"The curve drops by {drops[i]:.3g} at {curve.time[i]:g}, one of its "
+            f"{drops.size} drops. One of {n} patients is at least {1 / n:.3g}, and a "
+            f"reading error of {error:g} does not explain that: n is too small for "
+            "this curve."
+        )
+
+
 def check_counts(curve: DigitisedCurve, counts: PrintedCounts) -> None:
     """Refuse printed numbers that plainly do not belong to this curve.
 
@@ -351,6 +437,7 @@ def check_counts(curve: DigitisedCurve, counts: PrintedCounts) -> None:
         raise MethodError("A curve needs at least one patient.")
     if drops > n:
         raise MethodError(f"The curve has {drops} drops, more than its {n} patients.")
+    _refuse_small_drops(curve, n, curve.error)
     if counts.events is not None and not drops <= counts.events <= n:
         few = counts.events < drops
         raise MethodError(
@@ -359,8 +446,12 @@ def check_counts(curve: DigitisedCurve, counts: PrintedCounts) -> None:
         )
     if ticks.size != at_risk.size or (np.diff(ticks) <= 0).any():
         raise MethodError("Numbers at risk need one increasing time each.")
+    if (ticks < 0).any():
+        raise MethodError(f"A number at risk has a negative time ({ticks.min():g}).")
     if (np.diff(at_risk) > 0).any() or (at_risk < 0).any() or (at_risk > n).any():
         raise MethodError("The numbers at risk must fall from n and not below 0.")
+    if ticks.size and ticks[0] == 0 and at_risk[0] != n:
+        raise MethodError(f"The risk table begins with {at_risk[0]}, and n is {n}.")
     late = (ticks > curve.end + curve.time_error) & (at_risk > 0)
     if late.any():
         i = int(late.argmax())
@@ -368,7 +459,29 @@ def check_counts(curve: DigitisedCurve, counts: PrintedCounts) -> None:
             f"The risk table is longer than the curve: {at_risk[i]} at risk at "
             f"{ticks[i]:g}, and the curve ends at {curve.end:g}."
         )
-    if counts.marks is not None and counts.marks.size > n:
+    somebody = not drops or curve.survival[-1] + curve.error >= 1 / n
+    early = (ticks < curve.end - curve.time_error) & (at_risk == 0)
+    if somebody and early.any():
         raise MethodError(
-            f"There are {counts.marks.size} censoring marks, more than {n} patients."
+            f"Nobody is at risk at {ticks[early][0]:g}, and the curve goes on to "
+            f"{curve.end:g}."
+        )
+    if counts.marks is not None and counts.marks.size:
+        _check_marks(curve, counts)
+
+
+def _check_marks(curve: DigitisedCurve, counts: PrintedCounts) -> None:
+    marks, n = counts.marks, counts.n
+    dead = max(curve.time.size, counts.events or 0)
+    if marks.size + dead > n:
+        raise MethodError(
+            f"There are {marks.size} censoring marks and {dead} events or more, which "
+            f"is more than {n} patients."
+        )
+    reach = curve.end + 2 * curve.time_error
+    if marks.min() < 0 or marks.max() > reach + SLACK * max(1.0, reach):
+        worst = marks.min() if marks.min() < 0 else marks.max()
+        raise MethodError(
+            f"The censoring mark at {worst:g} is not on the curve, which ends at "
+            f"{curve.end:g}."
         )
