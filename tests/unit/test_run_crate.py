@@ -198,6 +198,9 @@ def test_what_was_made_from_what(place):
     folder = found["inputs/data/open2020/"]
     assert found[folder["citation"]["@id"]]["name"] == "Paper of open2020."
     assert "https://doi.org/10.1000/x%3Cy%3E" in found
+    figure = found["figures/open2020/curve.csv"]
+    assert figure["isBasedOn"] == {"@id": "inputs/data/open2020/"}
+    assert "isBasedOn" not in found["claims.csv"]
     assert found["#software-pandas"]["softwareVersion"] == "2.3.3"
 
 

@@ -105,12 +105,17 @@ def run_crate(
         )
         for name, version in {"Python": record["python"], **record["versions"]}.items()
     ]
-    read = [
-        file
-        for study in studies
-        for file in _study(crate, folder, study, public=study["id"] not in private)
-    ]
+    folders, read = {}, []
+    for study in studies:
+        public = study["id"] not in private
+        folders[study["id"]], found = _study(crate, folder, study, public=public)
+        read += found
     files = {name: _file(crate, folder, name) for name in sorted(made)}
+    for name, file in files.items():
+        # What is made for one study bears its name.
+        for part in Path(name).with_suffix("").parts:
+            if folders.get(part):
+                file["isBasedOn"] = folders[part]
     ended = "Failed" if failed else "Completed"
     run = _about(
         crate,
@@ -179,21 +184,21 @@ def _workflow(crate: ROCrate, folder: Path, release: Mapping, author: Entity) ->
 
 def _study(
     crate: ROCrate, folder: Path, study: Mapping, *, public: bool
-) -> list[Entity]:
-    """Add the public files of a study folder and what they are; return them."""
+) -> tuple[Entity | None, list[Entity]]:
+    """Add the public folder of a study, None if there is none, and its files."""
     place = f"{STUDIES}/{study['id']}"
     files = {
         name.rpartition("/")[2]: _file(crate, folder, name)
         for name in _below(folder, place)
     }
     if not files:
-        return []
+        return None, []
     known = public and study["status"] == "ok"
     entity = crate.add_dataset(dest_path=f"{place}/")
     entity["name"] = study["title"] if known else study["id"]
     entity["hasPart"] = list(files.values())
     if not known:
-        return list(files.values())
+        return entity, list(files.values())
     citation = study["citation"]
     doi = citation.get("doi")
     address = f"https://doi.org/{quote(doi)}" if doi else f"#article-{study['id']}"
@@ -216,7 +221,7 @@ def _study(
             name=source["citation"],
             **({"url": source["url"]} if source.get("url") else {}),
         )
-    return list(files.values())
+    return entity, list(files.values())
 
 
 def _licence(crate: ROCrate, words: str) -> Entity:
