@@ -87,7 +87,8 @@ def made(tmp_path):
     rows.append(
         {**rows[0], "kind": "simulated", "estimate_id": "e5", "members": 200}
         | {"effective_members": 151.25, "band_low": 0.8, "band_high": 5.5}
-        | {"estimate_min": 0.5, "estimate_max": math.inf}
+        | {"estimate_min": 0.5, "estimate_max": math.inf, "prior": "early relapses"}
+        | {"p_value_band_low": 1e-5, "p_value_band_high": 0.0512}
     )
     write_rows(tmp_path / "estimates.csv", ESTIMATES, rows)
     return read_rows(tmp_path / "estimates.csv"), _dataset(tmp_path, tmp_path)
@@ -166,6 +167,10 @@ def test_what_is_not_known_is_empty_and_says_why(made):
     assert [name for key, name in of if key == "e4"] == ["estimate"]
     assert of["e5", "estimate.max"]["kind"] == "simulated"
     assert of["e5", "band.low"]["stat_fmt"] == "0.80"
+    assert of["e5", "band.low"]["prior"] == "early relapses"
+    band = [of["e5", f"p.value.band.{end}"]["stat_fmt"] for end in ("low", "high")]
+    # 0.051 and not 0.05, which would be on the other side.
+    assert band == ["<0.001", "0.051"]
 
 
 def test_groups_have_their_place(made):

@@ -173,12 +173,10 @@ def test_counts_that_belong_to_another_curve_are_refused(counts, reason):
 def test_more_drops_than_patients_are_refused(n):
     """Four quarters are no curve of fewer patients, whoever of them is censored."""
     quarters = [0, 1, 2, 3, 4], [1, 0.75, 0.5, 0.25, 0]
-    with pytest.raises(
-        MethodError, match=f"drops by 0.25 at 1, .* 4 drops.*{n} patients"
-    ):
+    with pytest.raises(MethodError, match=f"4 drops, more than its {n} patients"):
         read(*quarters, n=n)
     loose = read(*quarters, n=None)
-    with pytest.raises(MethodError, match="drops"):
+    with pytest.raises(MethodError, match=f"4 drops, more than its {n} patients"):
         check_counts(loose, PrintedCounts(n))
     check_counts(loose, PrintedCounts(4))
 

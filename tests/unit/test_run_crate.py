@@ -42,7 +42,8 @@ def _study(name, **changed):
         "citation": {"text": f"Paper of {name}.", "doi": "10.1000/x<y>"},
         "design": "Randomised.",
         "sources": {"paper": {"citation": "Table 1", "url": "https://example.org/t1"}},
-        "datasets": {"patients": DATASET},
+        "datasets": {"patients": DATASET, "drawn": {**DATASET, "file": ""}},
+        "ensembles": {"drawn": {"kind": "simulated"}},
         **changed,
     }
 
@@ -202,6 +203,14 @@ def test_what_was_made_from_what(place):
     assert figure["isBasedOn"] == {"@id": "inputs/data/open2020/"}
     assert "isBasedOn" not in found["claims.csv"]
     assert found["#software-pandas"]["softwareVersion"] == "2.3.3"
+
+
+def test_members_are_said_to_be_no_patients(place):
+    _write(Path("results/mine/members/open2020/drawn.parquet"), "PAR1")
+    found, _ = _pack(made=["members", "config.yaml", "provenance.json"])
+    told = found["members/open2020/drawn.parquet"]["description"]
+    assert "simulated" in told
+    assert "no patients" in told
 
 
 def test_nothing_tells_the_time_and_order_does_not_matter(place):

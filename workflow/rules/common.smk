@@ -153,4 +153,9 @@ def packed(wildcards):
     without = {f"{RUN}/ro-crate-metadata.json", f"{RUN}/status.txt"}
     parts = expand(f"{RUN}/{{table}}/{{study}}.csv", table=TABLES[:2], study=STUDIES)
     parts += expand(f"{RUN}/tables/{{study}}/{{table}}.csv", study=STUDIES, table=SHOWN)
+    parts += [
+        f"{RUN}/members/{study}/{dataset}.parquet"
+        for study in STUDIES
+        for dataset in ensembles(study)
+    ]
     return [*(name for name in targets() if name not in without), *parts]

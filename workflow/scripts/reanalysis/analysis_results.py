@@ -36,6 +36,8 @@ STATISTICS = {
     "effective_members": ("effective.members", "effective members of the ensemble"),
     "band_low": ("band.low", "2.5% point over members"),
     "band_high": ("band.high", "97.5% point over members"),
+    "p_value_band_low": ("p.value.band.low", "p-value, 2.5% point over members"),
+    "p_value_band_high": ("p.value.band.high", "p-value, 97.5% point over members"),
 }
 
 #: Words that say how a statistic was made; they are statistics too, told by stat_fmt.
@@ -158,4 +160,5 @@ def formatted(column: str, cell: str, statistic: str, unit: str) -> str:
     if column == "members":
         return f"{number:.0f}"
     field = column.removesuffix("_min").removesuffix("_max")
+    field = "p_value" if field.startswith("p_value") else field
     return journal_number(number, statistic=statistic, unit=unit, field=field)

@@ -116,6 +116,14 @@ def run_crate(
         for part in Path(name).with_suffix("").parts:
             if folders.get(part):
                 file["isBasedOn"] = folders[part]
+    for study in studies:
+        for dataset, drawn in study.get("ensembles", {}).items():
+            members = files.get(f"members/{study['id']}/{dataset}.parquet")
+            if members is not None:
+                members["description"] = (
+                    f"Data sets of kind {drawn['kind']}, which the printed numbers "
+                    "allow; no patients."
+                )
     ended = "Failed" if failed else "Completed"
     run = _about(
         crate,

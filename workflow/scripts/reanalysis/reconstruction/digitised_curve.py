@@ -387,7 +387,7 @@ def _of_patients(
     curve: DigitisedCurve, n: int, error: float, messages: list[str]
 ) -> DigitisedCurve:
     """Return the curve of ``n`` patients, ended where nobody is left."""
-    _refuse_small_drops(curve, n, error)
+    _refuse_drops(curve, n, error)
     if not curve.time.size:
         return curve
     if curve.time[0] == 0:
@@ -410,7 +410,12 @@ def _smallest_drop(n: int, error: float) -> float:
     return 1 / n - 2 * error * (1 + SLACK)
 
 
-def _refuse_small_drops(curve: DigitisedCurve, n: int, error: float) -> None:
+def _refuse_drops(curve: DigitisedCurve, n: int, error: float) -> None:
+    """Refuse more drops than ``n`` patients can make, and smaller ones."""
+    if curve.time.size > n:
+        raise MethodError(
+            f"The curve has {curve.time.size} drops, more than its {n} patients."
+        )
     drops = -np.diff(curve.survival, prepend=1.0)
     small = drops < _smallest_drop(n, error)
     if small.any():
@@ -435,9 +440,7 @@ def check_counts(curve: DigitisedCurve, counts: PrintedCounts) -> None:
         raise MethodError("The curve ends at time 0.")
     if n < 1:
         raise MethodError("A curve needs at least one patient.")
-    if drops > n:
-        raise MethodError(f"The curve has {drops} drops, more than its {n} patients.")
-    _refuse_small_drops(curve, n, curve.error)
+    _refuse_drops(curve, n, curve.error)
     if counts.events is not None and not drops <= counts.events <= n:
         few = counts.events < drops
         raise MethodError(
