@@ -254,6 +254,9 @@ def test_what_no_list_fits_is_proven():
     with pytest.raises(MethodError, match="proven"):
         prove(curve, PrintedCounts(5, np.array([6.0]), np.array([1])))
     with pytest.raises(MethodError, match="proven"):
+        prove(curve, PrintedCounts(5, events=5))
+    # Refused before anything is searched: no patient of four is a drop of 0.2.
+    with pytest.raises(MethodError, match="n is too small"):
         prove(curve, PrintedCounts(4))
     with pytest.raises(MethodError, match="200 patients"):
         prove(curve, PrintedCounts(201))
