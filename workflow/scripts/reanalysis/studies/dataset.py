@@ -182,9 +182,17 @@ class Dataset:
             "rows": self.rows,
             "columns": {
                 column: {k: v for k, v in d.items() if k in {"role", "label", "unit"}}
+                | _named_codes(d.get("coding"))
                 for column, d in self.declared["columns"].items()
             },
         }
+
+
+def _named_codes(coding: object) -> dict[str, dict[str, str]]:
+    """Return the words for the codes of a column, where there are any."""
+    if not isinstance(coding, Mapping):
+        return {}
+    return {"coding": {str(code): str(word) for code, word in coding.items()}}
 
 
 def _is_numeric(text: str) -> bool:
