@@ -98,7 +98,6 @@ document.addEventListener("DOMContentLoaded", () => {
     $("found").textContent = `${count} of ${order.length} printed numbers`;
   }
   function choose(chosen) {
-    form.reset();
     for (const name of ["find", "study", "kind"]) form.elements[name].value = chosen.get(name) ?? "";
     const verdicts = (chosen.get("verdict") ?? "").split(",");
     for (const box of form.elements) if (box.name === "verdict") box.checked = verdicts.includes(box.value);
@@ -140,32 +139,36 @@ document.addEventListener("DOMContentLoaded", () => {
       if (current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    const title = page?.querySelector("h2, h1")?.firstChild.textContent.trim();
+    const title = page && $(page.firstElementChild.getAttribute("aria-labelledby")).firstChild.textContent.trim();
     document.title = title && title !== heading ? `${title} – ${heading}` : heading;
   }
+  function named() {
+    const id = location.hash.slice(1).split("?")[0];
+    try { return $(decodeURIComponent(id)); } catch { return null; }
+  }
   function go() {
-    let id = location.hash.slice(1);
-    try { id = decodeURIComponent(id); } catch { /* not one of ours */ }
+    const target = named();
     document.querySelector(".here")?.classList.remove("here");
-    if (id.split("?")[0] === "numbers") {
-      choose(new URLSearchParams(location.hash.split("?")[1] ?? ""));
-      show($("numbers").closest(".page"));
-      if (id !== "numbers") scrollTo(0, 0);
+    if (target?.id === "numbers") {
+      const [, chosen] = location.hash.split("?");
+      choose(new URLSearchParams(chosen ?? ""));
+      show(target.closest(".page"));
+      if (chosen) scrollTo(0, 0);
       return;
     }
-    const target = $(id);
     show(target === document.body ? null : (target ?? $("overview")).closest(".page") ?? pages[0]);
     if (!target || target === document.body || target === main) return;
     for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
     if (target.matches("tr, li, figure")) target.classList.add("here");
     if (!target.hasAttribute("tabindex")) target.tabIndex = -1;
-    target.focus({ preventScroll: true });
     target.scrollIntoView();
+    target.focus({ preventScroll: true });
   }
   addEventListener("hashchange", go);
   main.addEventListener("beforematch", (event) => {
     const page = event.target.closest(".page");
-    history.replaceState(null, "", `#${page.firstElementChild.id}`);
+    /* A search came here; after a link the address is right already. */
+    if (named()?.closest(".page") !== page) history.replaceState(null, "", `#${page.firstElementChild.id}`);
     show(page);
   });
   root.classList.add("js");
@@ -200,10 +203,10 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   for (const scroll of document.querySelectorAll(".scroll")) wide.observe(scroll);
 
-  /* On paper nothing is folded, and every figure is there. */
+  /* On paper nothing is folded but further checks, and every figure is there. */
   let folded = [];
   addEventListener("beforeprint", () => {
-    folded = [...document.querySelectorAll(".page:not([hidden]) details:not([open])")];
+    folded = [...document.querySelectorAll(".page:not([hidden]) details:not([open], .claims .more)")];
     for (const details of folded) details.open = true;
     for (const image of document.querySelectorAll(".page:not([hidden]) img")) image.loading = "eager";
   });
