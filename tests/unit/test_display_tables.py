@@ -21,7 +21,7 @@ STUDY = {
         "patients": {
             "columns": {
                 "sex": {"role": "covariate", "coding": {"m": "male", "f": "female"}},
-                "wards": {"role": "covariate", "label": "ward"},
+                "wards": {"role": "covariate", "label": "ward", "coding": ["1", "2"]},
             }
         }
     },

@@ -192,8 +192,10 @@ def _term(study: Mapping, analysis: Mapping, row: Mapping) -> str:
     declared = dataset.get("columns", {}).get(name)
     if not level or declared is None:
         return row["term"]
-    label = declared.get("label", name.replace("_", " "))
-    return f"{label}: {declared.get('coding', {}).get(level, level)}"
+    coding = declared.get("coding")
+    if isinstance(coding, Mapping):
+        level = coding.get(level, level)
+    return f"{declared.get('label', name.replace('_', ' '))}: {level}"
 
 
 def sensitivity_table(study: Mapping, rows: Sequence[Mapping]) -> Table:

@@ -175,24 +175,16 @@ class Dataset:
                 first[value] = row
 
     def summary(self) -> dict[str, object]:
-        """Describe the table for the report."""
+        """Describe the table for the report and for who fills it."""
         keys = ("file", "kind", "source", "locator", "awaited", "note", "licence")
         return {
             **{key: self.declared.get(key, "") for key in keys},
             "rows": self.rows,
             "columns": {
-                column: {k: v for k, v in d.items() if k in {"role", "label", "unit"}}
-                | _named_codes(d.get("coding"))
+                column: {k: d[k] for k in ("role", "label", "unit", "coding") if k in d}
                 for column, d in self.declared["columns"].items()
             },
         }
-
-
-def _named_codes(coding: object) -> dict[str, dict[str, str]]:
-    """Return the words for the codes of a column, where there are any."""
-    if not isinstance(coding, Mapping):
-        return {}
-    return {"coding": {str(code): str(word) for code, word in coding.items()}}
 
 
 def _is_numeric(text: str) -> bool:
