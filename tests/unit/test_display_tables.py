@@ -55,7 +55,10 @@ def test_levels_of_covariates_have_their_names():
 def test_a_median_beyond_the_follow_up_is_not_reached():
     note = "not reached: above one half to the last follow-up at 388"
     assert cells(statistic="median_survival", note=note)["estimate"] == "not reached"
-    assert cells(statistic="median_survival", estimate=8.0)["estimate"] == "8.00"
+    median = cells(statistic="median_survival", estimate=8.0, conf_low=4.0)
+    assert (median["estimate"], median["interval"]) == ("8.00", "4.00 to not reached")
+    slope = cells(statistic="slope", estimate=8.0, conf_low=4.0)
+    assert slope["interval"] == "4.00 to –"
     assert cells(statistic="hazard_ratio", note="no events")["estimate"] == ""
 
 

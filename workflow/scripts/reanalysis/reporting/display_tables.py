@@ -265,6 +265,8 @@ def _interval(row: Mapping, kind: Mapping[str, str]) -> str:
     if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
         return ""
     low, high = (journal_number(row[f], **kind) for f in ("conf_low", "conf_high"))
+    if math.isnan(row["conf_high"]) and row["statistic"] == "median_survival":
+        high = NOT_REACHED
     return f"{low} to {high}"
 
 

@@ -153,6 +153,8 @@ document.addEventListener("DOMContentLoaded", () => {
       const [, chosen] = location.hash.split("?");
       choose(new URLSearchParams(chosen ?? ""));
       show(target.closest(".page"));
+      target.tabIndex = -1;
+      target.focus({ preventScroll: true });
       if (chosen) scrollTo(0, 0);
       return;
     }
