@@ -31,6 +31,8 @@ TRIES = {
     "citation": "<svg onload=window.hacked=4> & {{ 7 * 7 }}",
 }
 
+expect.set_options(timeout=20_000)
+
 
 def _hostile() -> small_studies.Files:
     files = small_studies.good(small_studies.SURVIVAL)
@@ -141,9 +143,9 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 def opened(context: BrowserContext) -> Page:
-    """A page that waits no longer than a reader would."""
+    """A page that waits as long as a busy machine needs."""
     page = context.new_page()
-    page.set_default_timeout(5000)
+    page.set_default_timeout(20_000)
     return page
 
 

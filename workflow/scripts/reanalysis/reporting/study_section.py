@@ -113,9 +113,11 @@ def _link(url: str) -> str:
 
 def _available(datasets: Mapping[str, Mapping]) -> list[str]:
     """Say which kinds of data have rows, and how many tables are awaited."""
-    kinds = Counter(d["kind"] for d in datasets.values() if d["rows"])
+    # Simulated patients have no file: they are drawn.
+    there = [d for d in datasets.values() if d["rows"] or d["kind"] == "simulated"]
+    kinds = Counter(d["kind"] for d in there)
     said = [kind for kind in KINDS if kinds[kind]]
-    awaited = sum(not d["rows"] for d in datasets.values())
+    awaited = len(datasets) - len(there)
     return said + ([f"{awaited} awaited"] if awaited else [])
 
 
