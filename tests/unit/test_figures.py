@@ -722,7 +722,7 @@ def test_a_study_is_presented(tmp_path):
     page = (tmp_path / "tables/claims.html").read_text()
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
-    assert "http" not in page
+    assert "://" not in page
     assert "not reached" in page
     assert "'=HYPERLINK" in (tmp_path / "tables/claims.csv").read_text()
     assert "months" in (tmp_path / "tables/results.csv").read_text()
@@ -751,7 +751,17 @@ def test_what_failed_is_said_in_every_figure(tmp_path, broken):
 
 
 def test_cells_are_numbers_or_words_in_a_spreadsheet():
-    for text in ("=1+1", "+cmd", "@x", "-x", "\t=1", "-0.2 (-0.4 to 0.1)"):
+    for text in (
+        "=1+1",
+        "+cmd",
+        "@x",
+        "-x",
+        "\t=1",
+        "-0.2 (-0.4 to 0.1)",
+        " =1",
+        "\n=1",
+        "\uff1d1",
+    ):
         assert display_tables.safe_cell(text) == "'" + text
     for text in ("-0.2", "+3", "12", "a=b", ""):
         assert display_tables.safe_cell(text) == text

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-import yaml
+from markupsafe import escape
+from small_report import ROOT, SmallRun, results
 
-from reanalysis.config import method_settings
-from reanalysis.reporting.report import UNTESTED, VERDICTS
+from reanalysis.reporting.meanings import UNTESTED, VERDICTS
 from reanalysis.rows import read_rows
-from reanalysis.steps import check, collect, compare, consistency, estimate, report
 from reanalysis.verdicts import ORDER
 
-ROOT = Path(__file__).parents[2]
 STUDIES = ("freireich1963_6mp", "vivarelli2023", "sun2018", "broken")
-TABLES = ("claims", "checks", "sensitivity", "requests")
 MESSAGE = "broken/claims.csv, row 7, column 'value': no plain number (found: '0,<2')"
 HOSTILE = "<script>alert('title')</script> & \"quotes\" {{ 7 * 7 }}"
 VOID = {"meta", "link", "br", "img", "col", "hr", "input"}
@@ -72,98 +72,40 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.text).split())
 
 
+def _edit(study: dict) -> None:
+    """Make one study a failed one and another a hostile one."""
+    if study["id"] == "broken":
+        study["message"] = MESSAGE
+    elif study["id"] == "vivarelli2023":
+        study["title"] = HOSTILE
+        study["remarks"].append("<img src=x onerror=alert(1)>")
+        study["sources"]["abstract"]["url"] = "javascript:alert(1)"
+        study["claims"][0]["quote"] = "</td><b>bold</b>"
+        study["adjudication"] = [
+            {
+                "claim_id": study["claims"][0]["claim_id"],
+                "decision": "misprint",
+                "reason": "An erratum corrects it.",
+                "by": "A. Reader",
+                "date": "2026-01-01",
+            }
+        ]
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory) -> SmallRun:
     """A small run: every table as the pipeline writes it, figures as placeholders."""
     folder = tmp_path_factory.mktemp("run")
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    figures, parts = {}, {table: [] for table in TABLES}
-    for name in STUDIES:
-        checked = folder / "checked" / f"{name}.json"
-        check.check([str(ROOT / "data" / name)], name, str(checked))
-        study = json.loads(checked.read_text(encoding="utf-8"))
-        if name == "broken":
-            study["message"] = MESSAGE
-        elif name == "vivarelli2023":
-            study["title"] = HOSTILE
-            study["remarks"].append("<img src=x onerror=alert(1)>")
-            study["sources"]["abstract"]["url"] = "javascript:alert(1)"
-            study["claims"][0]["quote"] = "</td><b>bold</b>"
-            study["adjudication"] = [
-                {
-                    "claim_id": study["claims"][0]["claim_id"],
-                    "decision": "misprint",
-                    "reason": "An erratum corrects it.",
-                    "by": "A. Reader",
-                    "date": "2026-01-01",
-                }
-            ]
-        checked.write_text(json.dumps(study), encoding="utf-8")
-        analyses = study.get("analyses", {})
-        methods = list(dict.fromkeys(a["method"] for a in analyses.values()))
-        work = folder / "work" / name
-        for method in methods:
-            estimate.estimate(
-                str(checked),
-                method,
-                method_settings(config, method),
-                [],
-                str(work / f"{method}.csv"),
-                str(work / f"{method}.json"),
-                str(work / f"{method}.reach.json"),
-            )
-        ranges, told = str(work / "consistency.csv"), str(work / "consistency.json")
-        consistency.consistency(str(checked), ranges, told)
-        compare.compare(
-            str(checked),
-            [str(work / f"{method}.csv") for method in methods],
-            ranges,
-            told,
-            [str(work / f"{method}.reach.json") for method in methods],
-            [],
-            str(work / "estimates.csv"),
-            *(str(work / f"{table}.csv") for table in TABLES),
-            shown=str(folder / "tables" / name),
-            state=str(work / "compare.json"),
-        )
-        for table in TABLES:
-            parts[table].append(str(work / f"{table}.csv"))
-        figures[name] = {
-            analysis: analysis
-            for analysis, declared in analyses.items()
-            if declared["method"] in {"kaplan_meier", "cox"} and not declared["awaited"]
-        }
-    figures["broken"] = {"survival": "survival"}
-    collect.collect(parts, {table: str(folder / f"{table}.csv") for table in TABLES})
-    for study, names in {**figures, "overview": {"scoreboard": ""}}.items():
-        for name in names:
-            stem = folder / "figures" / study / name
-            stem.parent.mkdir(parents=True, exist_ok=True)
-            stem.with_suffix(".svg").write_text(f"<svg><!-- {name} --></svg>")
-            stem.with_suffix(".txt").write_text(f"Caption of {study} {name} <n = 3>.")
+    studies = {name: ROOT / "data" / name for name in STUDIES}
+    small = results(folder, studies, edit=_edit, drawn=False)
     (folder / "work" / "sun2018" / "extra.json").write_text(
         json.dumps({"failed": "tables failed unexpectedly: ValueError: <odd>"})
     )
-    return folder, figures
+    return small
 
 
-def write(run, output: Path) -> str:
-    folder, figures = run
-    methods = [
-        path
-        for name in STUDIES
-        for path in sorted((folder / "work" / name).glob("*.json"))
-    ]
-    report.report(
-        checked=[str(folder / "checked" / f"{name}.json") for name in STUDIES],
-        drawn=[str(path) for path in methods],
-        tables=[str(folder / f"{table}.csv") for table in TABLES],
-        figure_folder=str(folder / "figures"),
-        title="A title with <angle> brackets",
-        studies=figures,
-        output=str(output),
-    )
-    return output.read_text(encoding="utf-8")
+def write(run: SmallRun, output: Path) -> str:
+    return run.write(output, "A title with <angle> brackets")
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +125,7 @@ def test_tags_balance_and_ids_are_unique(page):
 
 
 def test_every_claim_has_its_anchor_printed_text_and_verdict(run, page):
-    claims = read_rows(run[0] / "claims.csv")
+    claims = read_rows(run.folder / "claims.csv")
     assert claims
     for claim in claims:
         assert f"claim-{claim['study']}-{claim['claim_id']}" in page.ids
@@ -196,21 +138,20 @@ def test_every_claim_has_its_anchor_printed_text_and_verdict(run, page):
 
 
 def test_reasons_of_numbers_that_do_not_agree_are_shown(run, page):
-    for claim in read_rows(run[0] / "claims.csv"):
+    for claim in read_rows(run.folder / "claims.csv"):
         if claim["verdict"] in {"differs", "reproduced_by_convention"}:
             reason = claim["reason"].removesuffix(claim["note"]).strip()
             assert " ".join(reason.split()) in page.words
 
 
 def test_every_study_and_every_figure_with_its_caption(run, page):
-    _, figures = run
-    for study, names in figures.items():
+    for study, names in run.figures.items():
         assert f"study-{study}" in page.ids
         for name in names:
             assert f"Caption of {study} {name} <n = 3>." in page.words
             for ending in ("pdf", "svg", "png", "csv", "txt"):
                 assert f"../figures/{study}/{name}.{ending}" in page.links
-    assert len(page.images) == 1 + sum(map(len, figures.values()))
+    assert len(page.images) == 1 + sum(map(len, run.figures.values()))
     assert all(image["alt"].startswith("Figure: ") for image in page.images)
 
 
@@ -220,8 +161,7 @@ def test_nothing_is_loaded_from_elsewhere(text, page):
     assert "@import" not in text
     assert not re.search(r"url\(", text)
     assert all(
-        link.startswith(("#", "../figures/", "https://", "http://"))
-        for link in page.links
+        link.startswith(("#", "../", "https://", "http://")) for link in page.links
     )
 
 
@@ -239,6 +179,44 @@ def test_text_from_data_is_never_markup(text, page):
     assert "A title with <angle> brackets" in page.words
 
 
+def test_the_policy_allows_this_style_and_this_script_only(text):
+    policy = unescape(re.search('Security-Policy" content="([^"]*)"', text)[1])
+    for tag, directive in (("style", "style-src"), ("script", "script-src")):
+        inside = re.search(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in policy.split("; ")
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    assert "unsafe" not in policy
+    # The policy would silence these, and the looks would be lost.
+    assert not re.search(r"<[^>]*\s(style|on\w+)=", text)
+
+
+def test_a_verdict_leads_to_its_figure_its_estimate_and_its_source(run, page):
+    links = set(page.links)
+    leading = 0
+    for claim in read_rows(run.folder / "claims.csv"):
+        study, named = claim["study"], claim["analysis"] in run.figures[claim["study"]]
+        if claim["estimate_id"]:
+            assert f"estimate-{claim['estimate_id']}" in page.ids
+            assert f"#estimate-{claim['estimate_id']}" in {unquote(x) for x in links}
+        if named:
+            assert f"#figure-{study}-{claim['analysis']}" in links
+        assert f"#source-{study}-{claim['source']}" in links
+        leading += named and claim["estimate_id"] != ""
+    assert leading > 10
+
+
+def test_every_number_is_in_the_table_of_all(run, text):
+    table = text[text.index('<table class="numbers">') :]
+    rows = table[: table.index("</table>")].split("<tr ")[1:]
+    claims = read_rows(run.folder / "claims.csv")
+    assert len(rows) == len(claims)
+    for row, claim in zip(rows, claims, strict=True):
+        assert f'data-verdict="{claim["verdict"]}"' in row
+        assert f'href="#claim-{claim["study"]}-{claim["claim_id"]}"' in row
+        assert f">{escape(claim['printed'])}</td>" in row
+
+
 def test_a_failed_study_is_said_first_and_in_its_place(page):
     words = page.words
     assert words.count(MESSAGE) >= 3  # at the top, in the list, in its section
@@ -254,7 +232,7 @@ def test_adjudication_stands_beside_the_verdict(page):
 
 
 def test_awaited_tables_say_what_to_ask_for(run, page):
-    asked = read_rows(run[0] / "requests.csv")
+    asked = read_rows(run.folder / "requests.csv")
     assert asked
     for request in asked:
         assert " ".join(request["wanted"].split()) in page.words
@@ -266,7 +244,7 @@ def test_awaited_tables_say_what_to_ask_for(run, page):
 def test_choices_that_move_a_conclusion_are_shown(run, page):
     moves = {
         row["moves"]
-        for row in read_rows(run[0] / "sensitivity.csv")
+        for row in read_rows(run.folder / "sensitivity.csv")
         if row["moves"] not in ("", "no")
     }
     assert all(move in page.words for move in moves)

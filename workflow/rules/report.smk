@@ -10,6 +10,12 @@ OVERVIEW = [
     for ending in ("pdf", "svg", "png", "csv", "txt")
 ]
 
+# The templates, the style and the script of the page.
+PAGE = sorted(
+    path.as_posix()
+    for path in Path("workflow/scripts/reanalysis/reporting/page").rglob("*.*")
+)
+
 
 rule overview:
     input:
@@ -45,7 +51,7 @@ rule write_report:
         tables=[f"{RUN}/{table}.csv" for table in TABLES],
         figures=[name for study in STUDIES for name in figure_files(study)],
         scoreboard=OVERVIEW,
-        template="workflow/scripts/reanalysis/reporting/report.html.jinja",
+        page=PAGE,
     output:
         report(
             f"{RUN}/report/index.html",

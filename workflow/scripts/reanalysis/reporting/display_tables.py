@@ -16,20 +16,30 @@ from reanalysis.formatting import (
     journal_time,
 )
 from reanalysis.job import write_text
+from reanalysis.reporting.content_policy import content_policy
 from reanalysis.reporting.convention_text import short_convention
 from reanalysis.reporting.forest_rows import name_of
 from reanalysis.words import choice_named
 
 Table = tuple[Sequence[str], list[list[str]]]
 
+#: Stands for a median that the follow-up does not reach.
+NOT_REACHED = "not reached"
+#: Longer tables are folded, one part per analysis.
+_LONG = 60
+
 _STYLE = (
-    "body{font:14px/1.4 system-ui,sans-serif;color:#1a1a1a;margin:1.2em}"
+    ":root{color-scheme:light dark}"
+    "body{font:14px/1.4 system-ui,sans-serif;margin:1.2em}"
     "table{border-collapse:collapse}"
-    "caption{text-align:left;font-weight:bold;padding-bottom:.6em}"
+    "caption,h1{font-size:1em;text-align:left;font-weight:bold;margin:0;"
+    "padding-bottom:.6em}"
+    "summary{cursor:pointer;padding:.3em 0}"
     "th,td{text-align:left;vertical-align:top;padding:.25em .7em .25em 0}"
     "thead th{border-top:1px solid;border-bottom:1px solid}"
     "tbody tr:last-child td{border-bottom:1px solid}"
     "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
+    "@media print{details::details-content{content-visibility:visible;display:block}}"
 )
 
 
@@ -92,46 +102,60 @@ def _recomputed(claim: Mapping) -> str:
     return beside_printed(float(claim["recomputed"]), claim)
 
 
+#: The columns of a table of results, by the names of :func:`result_cells`.
+_RESULTS = {
+    "analysis": "Analysis",
+    "endpoint": "Endpoint",
+    "statistic": "Statistic",
+    "group": "Group",
+    "time": "Time",
+    "estimate": "Estimate",
+    "interval": "Interval",
+    "p": "P",
+    "test": "Test",
+    "n": "n",
+    "events": "Events",
+    "over_members": "Over members",
+    "data": "Data",
+    "note": "Note",
+}
+
+
 def results_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
     """Return the primary estimates; with a column for ensembles where there are any."""
-    header = [
-        "Analysis", "Endpoint", "Statistic", "Group", "Time", "Estimate", "Interval",
-        "P", "Test", "n", "Events", "Data", "Note",
-    ]  # fmt: skip
-    ensembles = any(row["members"] > 0 for row in rows)
-    if ensembles:
-        header.insert(header.index("Data"), "Over members")
-    analyses = study.get("analyses", {})
+    columns = dict(_RESULTS)
+    if not any(row["members"] > 0 for row in rows):
+        del columns["over_members"]
     shown = []
     for row in rows:
-        if row["scenario"] != PRIMARY:
-            continue
-        kind = {"statistic": row["statistic"], "unit": row["unit"]}
-        shown.append(
-            [
-                analyses.get(row["analysis"], {}).get("label", row["analysis"]),
-                row["endpoint"],
-                ", ".join(
-                    part
-                    for part in (name_of(row["statistic"]), row["cause"], row["term"])
-                    if part
-                ),
-                _against(row),
-                f"{journal_time(row['timepoint'])} {row['time_unit']}".strip()
-                if row["timepoint"]
-                else "",
-                _blank(row["estimate"], **kind) + _unit(row),
-                _interval(row, kind),
-                "" if math.isnan(row["p_value"]) else journal_p(row["p_value"]),
-                row["test"],
-                _blank(row["n"], field="n"),
-                _blank(row["events"], field="events"),
-                *([_over_members(row, kind)] if ensembles else []),
-                row["kind"],
-                row["note"],
-            ]
-        )
-    return header, shown
+        if row["scenario"] == PRIMARY:
+            cells = result_cells(study, row)
+            shown.append([cells[name] for name in columns])
+    return list(columns.values()), shown
+
+
+def result_cells(study: Mapping, row: Mapping) -> dict[str, str]:
+    """Return an estimate as texts of a table; ``row`` has its numbers as floats."""
+    analysis = study.get("analyses", {}).get(row["analysis"], {})
+    kind = {"statistic": row["statistic"], "unit": row["unit"]}
+    time = f"{journal_time(row['timepoint'])} {row['time_unit']}"
+    what = (name_of(row["statistic"]), row["cause"], _term(study, analysis, row))
+    return {
+        "analysis": analysis.get("label", row["analysis"]),
+        "endpoint": row["endpoint"],
+        "statistic": ", ".join(part for part in what if part),
+        "group": _against(row),
+        "time": time.strip() if row["timepoint"] else "",
+        "estimate": _estimate(row, kind),
+        "interval": _interval(row, kind),
+        "p": "" if math.isnan(row["p_value"]) else journal_p(row["p_value"]),
+        "test": row["test"],
+        "n": _blank(row["n"], field="n"),
+        "events": _blank(row["events"], field="events"),
+        "over_members": _over_members(row, kind),
+        "data": row["kind"],
+        "note": row["note"],
+    }
 
 
 def _over_members(row: Mapping, kind: Mapping[str, str]) -> str:
@@ -153,6 +177,25 @@ def _over_members(row: Mapping, kind: Mapping[str, str]) -> str:
         of += f" drawn with '{row['prior']}'"
     share = "smallest to largest" if sought else "95%"
     return f"{prefix}{lying} ({share} of {of})"
+
+
+def _estimate(row: Mapping, kind: Mapping[str, str]) -> str:
+    if math.isnan(row["estimate"]):
+        return NOT_REACHED if row["note"].startswith(NOT_REACHED) else ""
+    return _blank(row["estimate"], **kind) + _unit(row)
+
+
+def _term(study: Mapping, analysis: Mapping, row: Mapping) -> str:
+    """Name the level of a covariate (``sex=m``) as the study does for readers."""
+    name, _, level = row["term"].partition("=")
+    dataset = study.get("datasets", {}).get(analysis.get("dataset"), {})
+    declared = dataset.get("columns", {}).get(name)
+    if not level or declared is None:
+        return row["term"]
+    coding = declared.get("coding")
+    if isinstance(coding, Mapping):
+        level = coding.get(level, level)
+    return f"{declared.get('label', name.replace('_', ' '))}: {level}"
 
 
 def sensitivity_table(study: Mapping, rows: Sequence[Mapping]) -> Table:
@@ -222,6 +265,8 @@ def _interval(row: Mapping, kind: Mapping[str, str]) -> str:
     if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
         return ""
     low, high = (journal_number(row[f], **kind) for f in ("conf_low", "conf_high"))
+    if math.isnan(row["conf_high"]) and row["statistic"] == "median_survival":
+        high = NOT_REACHED
     return f"{low} to {high}"
 
 
@@ -249,6 +294,10 @@ def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return text.getvalue()
 
 
+#: What a spreadsheet takes for the start of a formula; the wide forms too.
+_STARTS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
 def safe_cell(cell: object) -> str:
     """Return a cell as text; a spreadsheet takes it for a number or for words only."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
@@ -260,7 +309,7 @@ def safe_cell(cell: object) -> str:
             else repr(float(cell))
         )
     text = str(cell)
-    if text[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if text[:1] in _STARTS or text.lstrip()[:1] in _STARTS:
         try:
             float(text)
         except ValueError:
@@ -268,8 +317,36 @@ def safe_cell(cell: object) -> str:
     return text
 
 
-def as_html(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return the table as a page of its own, without anything from outside."""
+def as_html(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the table as a page of its own, without anything from outside.
+
+    A long one is folded by its column of analyses.
+    """
+    name = escape(title)
+    if len(rows) > _LONG:
+        at = header.index("Analysis")
+        parts: dict[str, list[Sequence[str]]] = {}
+        for row in rows:
+            parts.setdefault(row[at], []).append(row)
+        shown = f"<h1>{name}</h1>\n" + "".join(
+            f"<details>\n<summary>{escape(part) or 'No analysis'}: {len(chosen)} "
+            f"{'row' if len(chosen) == 1 else 'rows'}</summary>\n"
+            f"{_table(escape(part), header, chosen)}</details>\n"
+            for part, chosen in parts.items()
+        )
+    else:
+        shown = _table(name, header, rows)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" '
+        f'content="{content_policy(_STYLE)}">\n'
+        f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"{shown}</main>\n</body>\n</html>\n"
+    )
+
+
+def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; its caption is escaped already."""
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
     body = "\n".join(
         "<tr>"
@@ -277,12 +354,9 @@ def as_html(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) ->
         + "</tr>"
         for row in rows
     )
-    name = escape(title)
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<table>\n"
-        f"<caption>{name}</caption>\n<thead><tr>{heads}</tr></thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table>\n</body>\n</html>\n"
+        f"<table>\n<caption>{caption}</caption>\n<thead><tr>{heads}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table>\n"
     )
 
 
