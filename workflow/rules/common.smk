@@ -23,6 +23,8 @@ from reanalysis.plan import (
     methods_of,
     run_name,
 )
+from reanalysis.progress import Progress
+from reanalysis.run_end import ending
 
 CONFIG_FILES = ["config.yaml", *workflow.overwrite_configfiles]
 
@@ -45,11 +47,33 @@ wildcard_constraints:
     analysis="[a-z0-9_]+",
 
 
+def said_at_the_end(failed):
+    """The last lines of this run, given the jobs that failed."""
+    asked = set(workflow.dag_settings.targets)
+    return ending(RUN, all_states(), failed, () if "all" in asked else asked)
+
+
+# Says what is done, in place of Snakemake's messages about jobs. A dry run, and the
+# Snakemake of a job on a cluster, say what they always say.
+PROGRESS = Progress(STUDIES, said_at_the_end)
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    PROGRESS.attach(logger.handlers)
+
+
 onstart:
     # Held until this process ends, however it ends.
     job.claim(RUN)
+    PROGRESS.local = workflow.local_exec
     if workflow.local_exec:
         workers.start()
+
+
+onsuccess:
+    logger.info(PROGRESS.end(log))
+
+
+onerror:
+    logger.error(PROGRESS.end(log))
 
 
 def code(module):
@@ -122,6 +146,11 @@ def states():
             *(["draw"] if figures(study) else []),
         ]
     ]
+
+
+def all_states():
+    """What `states` says, and whether every study could be read."""
+    return [*(f"{RUN}/checked/{study}.json" for study in STUDIES), *states()]
 
 
 def targets():
