@@ -22,6 +22,7 @@ include: "workflow/rules/estimate.smk"
 include: "workflow/rules/consistency.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/draw.smk"
+include: "workflow/rules/letters.smk"
 include: "workflow/rules/report.smk"
 
 

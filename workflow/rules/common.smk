@@ -17,6 +17,7 @@ from reanalysis.errors import InputError
 from reanalysis.plan import (
     METHODS,
     analyses_of,
+    awaits,
     ensembles_of,
     figures_of,
     fingerprint,
@@ -37,6 +38,7 @@ except InputError as error:
 
 RUN = f"{config['results_dir']}/{config['run']}"
 PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
+LETTERS = [name for name, plan in PLAN.items() if awaits(plan)]
 SHOWN = ("claims", "results", "sensitivity")
 TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
 ENVIRONMENT = "../envs/analysis.yaml"
@@ -144,6 +146,7 @@ def states():
             "consistency",
             "compare",
             *(["draw"] if figures(study) else []),
+            *(["letters"] if study in LETTERS else []),
         ]
     ]
 
@@ -159,6 +162,7 @@ def targets():
         *(f"{RUN}/{table}.csv" for table in TABLES),
         *(name for study in STUDIES for name in figure_files(study)),
         *(f"{RUN}/tables/{study}/{table}.html" for study in STUDIES for table in SHOWN),
+        *(f"{RUN}/letters/{name}.{end}" for name in LETTERS for end in ("docx", "txt")),
         f"{RUN}/report/index.html",
         f"{RUN}/config.yaml",
         f"{RUN}/provenance.json",

@@ -175,13 +175,13 @@ class Dataset:
                 first[value] = row
 
     def summary(self) -> dict[str, object]:
-        """Describe the table for the report."""
+        """Describe the table for the report and for who fills it."""
         keys = ("file", "kind", "source", "locator", "awaited", "note", "licence")
         return {
             **{key: self.declared.get(key, "") for key in keys},
             "rows": self.rows,
             "columns": {
-                column: {k: v for k, v in d.items() if k in {"role", "label", "unit"}}
+                column: {k: d[k] for k in ("role", "label", "unit", "coding") if k in d}
                 for column, d in self.declared["columns"].items()
             },
         }
