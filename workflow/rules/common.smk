@@ -14,6 +14,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 from reanalysis import job, workers
 from reanalysis.config import check_config, find_studies, method_settings
 from reanalysis.errors import InputError
+from reanalysis.finished_runs import digest, find_runs
 from reanalysis.plan import (
     METHODS,
     analyses_of,
@@ -25,7 +26,7 @@ from reanalysis.plan import (
     run_name,
 )
 from reanalysis.progress import Progress
-from reanalysis.run_end import ending
+from reanalysis.run_end import comparison_ending, ending
 
 CONFIG_FILES = ["config.yaml", *workflow.overwrite_configfiles]
 
@@ -33,10 +34,22 @@ try:
     config["run"] = run_name(config, CONFIG_FILES)
     check_config(config, CONFIG_FILES)
     STUDIES = find_studies(config, CONFIG_FILES)
+    COMPARED = find_runs(config["results_dir"], config["compare"])
 except InputError as error:
     sys.exit(f"Error in the configuration. {error}")
 
 RUN = f"{config['results_dir']}/{config['run']}"
+if COMPARED:  # in a folder of their own, so that those of the runs are left alone
+    RUN = f"{config['results_dir']}/comparisons/{'-vs-'.join(COMPARED)}"
+COMPARISON = [
+    *(f"{RUN}/{name}" for name in ("index.html", "summary.txt")),
+    *(f"{RUN}/{name}.csv" for name in ("differences", "verdicts", "estimates")),
+    *(
+        f"{RUN}/moved_{name}.{ending}"
+        for name in list(COMPARED)[1:]
+        for ending in ("pdf", "svg", "png", "csv", "txt")
+    ),
+]
 PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
 LETTERS = [name for name, plan in PLAN.items() if awaits(plan)]
 SHOWN = ("claims", "results", "sensitivity")
@@ -51,6 +64,8 @@ wildcard_constraints:
 
 def said_at_the_end(failed):
     """The last lines of this run, given the jobs that failed."""
+    if COMPARED:
+        return comparison_ending(RUN, failed)
     asked = set(workflow.dag_settings.targets)
     return ending(RUN, all_states(), failed, () if "all" in asked else asked)
 
@@ -66,7 +81,7 @@ onstart:
     # Held until this process ends, however it ends.
     job.claim(RUN)
     PROGRESS.local = workflow.local_exec
-    if workflow.local_exec:
+    if workflow.local_exec and not COMPARED:
         workers.start()
 
 
@@ -158,6 +173,8 @@ def all_states():
 
 def targets():
     """Everything a run leaves behind."""
+    if COMPARED:
+        return COMPARISON
     return [
         *(f"{RUN}/{table}.csv" for table in TABLES),
         *(name for study in STUDIES for name in figure_files(study)),

@@ -72,6 +72,14 @@ def ending(
     return "\n".join(lines)
 
 
+def comparison_ending(folder: str, failed: Sequence[Job]) -> str:
+    """Return the last lines of a comparison of runs: what changed, where to look."""
+    summary = Path(folder, "summary.txt")
+    if failed or not summary.exists():
+        return "The runs were not compared; nothing in them was touched."
+    return f"{summary.read_text(encoding='utf-8')}Side by side: {folder}/index.html"
+
+
 def _number(n: int, noun: str) -> str:
     if n == 1:
         return f"1 {noun}"
