@@ -18,7 +18,7 @@ from reanalysis.reporting.author_letter import (
     salutation,
 )
 from reanalysis.reporting.letter_files import as_docx, as_text
-from reanalysis.rows import write_rows
+from reanalysis.rows import read_rows, write_rows
 from reanalysis.steps.letters import letters
 
 
@@ -191,7 +191,18 @@ def test_one_study_without_a_letter_stops_no_other(tmp_path):
         "smith2020": _run_folder(tmp_path, STUDY, REQUESTS),
     }
     (tmp_path / "data/broken/visits.csv").unlink()
+    (tmp_path / "letters").mkdir()
+    for ending in ("docx", "txt"):  # of an earlier run; the rows have come since
+        (tmp_path / f"letters/answered.{ending}").touch()
     letters(folders, str(tmp_path))
+    assert not list(tmp_path.glob("letters/answered.*"))
+    assert read_rows(tmp_path / "letters/letters.csv") == [
+        {"study": "unread", "file": "unread.docx", "begins": "", "tables": "0"},
+        {"study": "idle", "file": "idle.docx", "begins": "", "tables": "0"},
+        {"study": "broken", "file": "broken.docx", "begins": "", "tables": "0"},
+        {"study": "smith2020", "file": "smith2020.docx",
+         "begins": "Dear Dr Smith and colleagues,", "tables": "2"},
+    ]  # fmt: skip
     said = {s: (tmp_path / f"letters/{s}.txt").read_text("utf-8") for s in folders}
     assert "cannot be read: unread/study.yaml: no id" in said["unread"]
     assert "There is nothing to ask for." in said["idle"]

@@ -180,6 +180,7 @@ def targets():
         *(name for study in STUDIES for name in figure_files(study)),
         *(f"{RUN}/tables/{study}/{table}.html" for study in STUDIES for table in SHOWN),
         *(f"{RUN}/letters/{name}.{end}" for name in LETTERS for end in ("docx", "txt")),
+        f"{RUN}/letters/letters.csv",
         f"{RUN}/report/index.html",
         f"{RUN}/config.yaml",
         f"{RUN}/provenance.json",
