@@ -16,14 +16,20 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/check.smk"
-include: "workflow/rules/members.smk"
-include: "workflow/rules/estimate.smk"
-include: "workflow/rules/consistency.smk"
-include: "workflow/rules/compare.smk"
-include: "workflow/rules/draw.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/archive.smk"
+include: "workflow/rules/compare_runs.smk"
+
+
+if not COMPARED:
+
+    include: "workflow/rules/check.smk"
+    include: "workflow/rules/members.smk"
+    include: "workflow/rules/estimate.smk"
+    include: "workflow/rules/consistency.smk"
+    include: "workflow/rules/compare.smk"
+    include: "workflow/rules/draw.smk"
+    include: "workflow/rules/letters.smk"
+    include: "workflow/rules/report.smk"
+    include: "workflow/rules/archive.smk"
 
 
 rule all:

@@ -33,6 +33,9 @@ def test_forty_bad_studies_and_two_good_ones(tmp_path):
     logs = (project.results / "logs").rglob("*.log")
     assert not [log for log in logs if "Traceback" in log.read_text(encoding="utf-8")]
 
+    assert f"\n{len(bad)} studies failed: Smith 2020, " in outcome.output
+    assert "Report: results/primary/report/index.html" in outcome.output
+
     said = [line for line in outcome.output.splitlines() if line.startswith("  ")]
     page = _report(project)
     for name in bad:

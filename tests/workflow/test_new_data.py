@@ -139,6 +139,9 @@ def test_a_study_is_added_by_copying_the_template(project):
     assert project.run().code == 0
     page = project.results / "report" / "index.html"
     assert "smith2020" in page.read_text(encoding="utf-8")
+    letter = project.results / "letters" / "smith2020.txt"
+    assert "patients.csv" in letter.read_text(encoding="utf-8")
+    assert letter.with_suffix(".docx").exists()
     patients = [
         (f"P{i:02}", "TS"[i % 2], 20 + i, i, int(i % 3 == 0), 3, i % 3, answer, 0)
         for i, answer in enumerate(["complete", "partial", "none"] * 4, start=1)
@@ -153,6 +156,8 @@ def test_a_study_is_added_by_copying_the_template(project):
     assert outcome.code == 0, outcome.output
     verdicts = {c["claim_id"]: c["verdict"] for c in _claims(project)}
     assert verdicts["S1"] == "reproduced"
+    assert not letter.exists(), "nobody is asked for rows that are there"
+    assert not letter.with_suffix(".docx").exists()
     assert (project.results / "figures" / "smith2020" / "survival.pdf").exists()
 
 

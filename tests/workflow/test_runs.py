@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 
 from projects import Project, different
@@ -19,6 +20,23 @@ def test_a_clean_run_leaves_everything(finished):
     project, outcome = finished
     assert "Traceback" not in outcome.output
     assert "    input: " not in outcome.output, "progress, not the input of every job"
+    assert "\r" not in outcome.output
+    assert "\033" not in outcome.output
+    said = outcome.output.splitlines()
+    jobs = [line for line in said if re.match(r"\[ ?\d+/\d+\] ", line)]
+    total = len(jobs)
+    assert [line[:7] for line in jobs] == [
+        f"[{n:>2}/{total}]" for n in range(1, total + 1)
+    ]
+    assert sum("] first        Cox model" in line for line in jobs) == 1
+    assert sum("] second       verdicts" in line for line in jobs) == 1
+    assert not [line for line in said if "Finished jobid" in line or "Execute" in line]
+    assert said[-4:-1] == [
+        "6 claims: 4 reproduced, 2 context",
+        "Report: results/primary/report/index.html",
+        "Tables: results/primary/claims.csv, estimates.csv and others beside them",
+    ]
+    assert said[-1].startswith("Took ")
     with open(project.results / "claims.csv", encoding="utf-8", newline="") as handle:
         claims = list(csv.DictReader(handle))
     assert [c["verdict"] for c in claims if c["claim_id"] != "C3"] == ["reproduced"] * 4
@@ -38,6 +56,14 @@ def test_a_second_run_does_nothing(finished):
     outcome = finished[0].run()
     assert outcome.code == 0
     assert "Nothing to be done" in outcome.output
+    assert "6 claims: 4 reproduced, 2 context\nReport: " in outcome.output
+
+
+def test_a_dry_run_says_what_would_be_done(project):
+    (project.results / "status.txt").unlink()
+    outcome = project.run("-n")
+    assert outcome.code == 0
+    assert re.search(r"^finish +1$", outcome.output, re.MULTILINE), outcome.output
 
 
 def test_the_same_bytes_elsewhere_on_one_core(finished, tmp_path):
@@ -109,6 +135,7 @@ def test_one_figure_by_its_name(project):
     outcome = project.run(figure)
     assert outcome.code == 0, outcome.output
     assert (project.folder / figure).exists()
+    assert f"Done: {figure}\n" in outcome.output
     assert not (project.results / "status.txt").exists()
 
 

@@ -14,9 +14,11 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 from reanalysis import job, workers
 from reanalysis.config import check_config, find_studies, method_settings
 from reanalysis.errors import InputError
+from reanalysis.finished_runs import digest, find_runs
 from reanalysis.plan import (
     METHODS,
     analyses_of,
+    awaits,
     ensembles_of,
     figures_of,
     fingerprint,
@@ -24,6 +26,8 @@ from reanalysis.plan import (
     project_files,
     run_name,
 )
+from reanalysis.progress import Progress
+from reanalysis.run_end import comparison_ending, ending
 
 CONFIG_FILES = ["config.yaml", *workflow.overwrite_configfiles]
 
@@ -31,6 +35,7 @@ try:
     config["run"] = run_name(config, CONFIG_FILES)
     check_config(config, CONFIG_FILES)
     STUDIES = find_studies(config, CONFIG_FILES)
+    COMPARED = find_runs(config["results_dir"], config["compare"])
 except InputError as error:
     sys.exit(f"Error in the configuration. {error}")
 
@@ -38,7 +43,19 @@ except InputError as error:
 DATA_DIRS = config["data_dir"]
 PUBLIC = DATA_DIRS if isinstance(DATA_DIRS, str) else DATA_DIRS[0]
 RUN = f"{config['results_dir']}/{config['run']}"
+if COMPARED:  # in a folder of their own, so that those of the runs are left alone
+    RUN = f"{config['results_dir']}/comparisons/{'-vs-'.join(COMPARED)}"
+COMPARISON = [
+    *(f"{RUN}/{name}" for name in ("index.html", "summary.txt")),
+    *(f"{RUN}/{name}.csv" for name in ("differences", "verdicts", "estimates")),
+    *(
+        f"{RUN}/moved_{name}.{ending}"
+        for name in list(COMPARED)[1:]
+        for ending in ("pdf", "svg", "png", "csv", "txt")
+    ),
+]
 PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
+LETTERS = [name for name, plan in PLAN.items() if awaits(plan)]
 SHOWN = ("claims", "results", "sensitivity")
 TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
 ENVIRONMENT = "../envs/analysis.yaml"
@@ -49,11 +66,35 @@ wildcard_constraints:
     analysis="[a-z0-9_]+",
 
 
+def said_at_the_end(failed):
+    """The last lines of this run, given the jobs that failed."""
+    if COMPARED:
+        return comparison_ending(RUN, failed)
+    asked = set(workflow.dag_settings.targets)
+    return ending(RUN, all_states(), failed, () if "all" in asked else asked)
+
+
+# Says what is done, in place of Snakemake's messages about jobs. A dry run, and the
+# Snakemake of a job on a cluster, say what they always say.
+PROGRESS = Progress(STUDIES, said_at_the_end)
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    PROGRESS.attach(logger.handlers)
+
+
 onstart:
     # Held until this process ends, however it ends.
     job.claim(RUN)
-    if workflow.local_exec:
+    PROGRESS.local = workflow.local_exec
+    if workflow.local_exec and not COMPARED:
         workers.start()
+
+
+onsuccess:
+    logger.info(PROGRESS.end(log))
+
+
+onerror:
+    logger.error(PROGRESS.end(log))
 
 
 def code(module):
@@ -129,16 +170,26 @@ def states():
             "consistency",
             "compare",
             *(["draw"] if figures(study) else []),
+            *(["letters"] if study in LETTERS else []),
         ]
     ]
 
 
+def all_states():
+    """What `states` says, and whether every study could be read."""
+    return [*(f"{RUN}/checked/{study}.json" for study in STUDIES), *states()]
+
+
 def targets():
     """Everything a run leaves behind."""
+    if COMPARED:
+        return COMPARISON
     return [
         *(f"{RUN}/{table}.csv" for table in TABLES),
         *(name for study in STUDIES for name in figure_files(study)),
         *(f"{RUN}/tables/{study}/{table}.html" for study in STUDIES for table in SHOWN),
+        *(f"{RUN}/letters/{name}.{end}" for name in LETTERS for end in ("docx", "txt")),
+        f"{RUN}/letters/letters.csv",
         f"{RUN}/report/index.html",
         f"{RUN}/config.yaml",
         f"{RUN}/provenance.json",

@@ -81,6 +81,11 @@ def methods_of(plan: Mapping[str, Mapping]) -> list[str]:
     return [method for method in METHODS if method in used]
 
 
+def awaits(plan: Mapping[str, Mapping]) -> bool:
+    """Tell whether an analysis of a study's plan waits for rows."""
+    return any(analysis["awaited"] for analysis in plan.values())
+
+
 def figures_of(plan: Mapping[str, Mapping]) -> dict[str, str]:
     """Return the figures of a study's plan: the analysis of each, by name."""
     return {
