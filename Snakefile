@@ -23,6 +23,7 @@ include: "workflow/rules/consistency.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/bundle.smk"
 
 
 rule all:
