@@ -26,6 +26,7 @@ from reanalysis.simulation.declared import check
 from reanalysis.simulation.rate_laws import count_law, first_time_law
 from reanalysis.simulation.simulated_members import draw
 from reanalysis.studies.study import load
+from reanalysis.survival.cox_arrays import cox_arrays
 from reanalysis.survival.hazard_ratios import (
     likelihood_ratio_and_score_tests,
     maximise,
@@ -336,6 +337,16 @@ def test_cox_readings_are_those_of_r():
     unmatched, _, matched, _ = plan.priors
     assert_array_equal(paired_times.permitted(plan, matched, sets), [True, False])
     assert_array_equal(paired_times.permitted(plan, unmatched, sets), [False, False])
+
+
+def test_the_matched_model_sees_the_split_alone():
+    """Against the stratified model of every data set, ties and none among them."""
+    rng = np.random.default_rng(5)
+    sets = rng.integers(1, 6, (400, 5, 2))
+    found = paired_times.matched_model(sets, 4)
+    expected = cox_arrays(*paired_times.follow_up(sets, 4))
+    for name in ("coefficient", "likelihood_ratio", "score", "infinite", "std_error"):
+        assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-8)
 
 
 def test_only_one_split_of_ten_pairs_gives_the_matched_p():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from itertools import combinations
 
@@ -93,8 +93,8 @@ def follow_up(sets: Ints, steps: int) -> tuple[Floats, Bools, Bools, Ints]:
 
 def models(sets: Ints, steps: int) -> Models:
     """Fit both Cox models to each data set (Efron's ties)."""
-    time, event, after, pair = follow_up(sets, steps)
-    return Models(cox_arrays(time, event, after), cox_arrays(time, event, after, pair))
+    time, event, after, _ = follow_up(sets, steps)
+    return Models(cox_arrays(time, event, after), matched_model(sets, steps))
 
 
 def mean_difference(sets: Ints, steps: int) -> Floats:
@@ -108,9 +108,10 @@ def mean_difference(sets: Ints, steps: int) -> Floats:
 
 def permitted(plan: Simulation, prior: Prior, sets: Ints) -> Bools:
     """Tell which data sets give the printed p-values and direction in a reading."""
-    time, event, after, pair = follow_up(sets, plan.steps)
-    stratum = pair if prior.test == "cox-matched" else None
-    fit = cox_arrays(time, event, after, stratum)
+    if prior.test == "cox-matched":
+        fit = matched_model(sets, plan.steps)
+    else:
+        fit = cox_arrays(*follow_up(sets, plan.steps)[:3])
     return _fits(plan, prior, fit) & _direction(plan, sets)
 
 
@@ -174,28 +175,44 @@ def _cells(plan: Simulation, prior: Prior) -> Bools:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """Numbers of pairs (splits, 4): after later, before later, tied, both without."""
+    """Numbers of pairs (splits, 4): after later, before later, tied, both without.
+
+    ``fit``: the matched model of each split; ``place`` [later, sooner, tied]: its row.
+    """
 
     counts: Ints
     fit: HazardRatioArrays
+    place: Ints
 
 
-def every_split(plan: Simulation) -> Splits:
-    """Return every split of the pairs with the matched model of each."""
-    n = plan.pairs
+@cache
+def every_split(pairs: int) -> Splits:
+    """Return every split of some pairs, with the matched model (Efron's ties)."""
     counts = np.array(
         [
-            (later, sooner, tied, n - later - sooner - tied)
-            for later in range(n + 1)
-            for sooner in range(n + 1 - later)
-            for tied in range(n + 1 - later - sooner)
+            (later, sooner, tied, pairs - later - sooner - tied)
+            for later in range(pairs + 1)
+            for sooner in range(pairs + 1 - later)
+            for tied in range(pairs + 1 - later - sooner)
         ]
     )
-    end = plan.steps + 1
-    one_of_each = np.array([[1, 2], [2, 1], [1, 1], [end, end]])
-    kind = _kind_of_pairs(counts)
-    time, event, after, pair = follow_up(one_of_each[kind], plan.steps)
-    return Splits(counts, cox_arrays(time, event, after, pair))
+    place = np.zeros((pairs + 1,) * 3, dtype=np.int64)
+    place[tuple(counts[:, :3].T)] = np.arange(len(counts))
+    # One pair of each kind, in two steps and none.
+    one_of_each = np.array([[1, 2], [2, 1], [1, 1], [3, 3]])
+    time, event, after, pair = follow_up(one_of_each[_kind_of_pairs(counts)], 2)
+    return Splits(counts, cox_arrays(time, event, after, pair), place)
+
+
+def matched_model(sets: Ints, steps: int) -> HazardRatioArrays:
+    """Return the matched model of each data set: that of its split."""
+    every = every_split(sets.shape[1])
+    before, after = sets[..., 0], sets[..., 1]
+    tied = (before == after) & (before <= steps)
+    kinds = before < after, before > after, tied
+    rows = every.place[tuple(kind.sum(axis=1) for kind in kinds)]
+    found = (getattr(every.fit, field.name)[rows] for field in fields(every.fit))
+    return HazardRatioArrays(*found)
 
 
 def splits_that_fit(plan: Simulation, prior: Prior) -> Ints:
@@ -203,7 +220,7 @@ def splits_that_fit(plan: Simulation, prior: Prior) -> Ints:
 
     Raises :class:`MethodError` when there is none.
     """
-    splits = every_split(plan)
+    splits = every_split(plan.pairs)
     fits = _fits(plan, prior, splits.fit)
     # Who must have an event in a period cannot be in a pair without.
     if plan.least > 0 or prior.within:
@@ -357,7 +374,7 @@ def _near_pairs(plan: Simulation, prior: Prior, rng: np.random.Generator) -> Int
 
 def _bounds_of_splits(plan: Simulation, prior: Prior) -> list[Bound]:
     splits = splits_that_fit(plan, prior)
-    every = every_split(plan)
+    every = every_split(plan.pairs)
     there = (every.counts[:, None] == splits).all(axis=2).any(axis=1)
     return [
         Bound(name, float(found.min()), float(found.max()), True)
