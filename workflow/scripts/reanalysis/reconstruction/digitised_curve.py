@@ -317,8 +317,8 @@ def _levels(t: Floats, s: Floats, error: float, threshold: float) -> list[_Level
 def _corners(t: Floats, s: Floats, error: float, least: float) -> list[_Level]:
     """Return the levels of clicks at every corner: the ends of each step in turn.
 
-    Empty where the clicks are not that, or drops are not ``least``. Two clicks known to be of one level tell it
-    from the next more surely than their heights alone.
+    Empty where the clicks are not that, or drops are not ``least``. Two clicks known
+    to be of one level tell it from the next more surely than their heights alone.
     """
     if t.size % 2:
         return []
@@ -404,10 +404,10 @@ def _staircase(
         time_readings=np.array([many for _, many in drops], dtype=np.int64),
         end=float(max(t.max(), drops[-1][0] if drops else 0.0)),
         error=threshold,
-        # The first level is known, every other is the mean of its clicks.
+        # The first level is known: a click at it may be typed, not read.
         scatter=(
-            sum(level.squares for level in kept),
-            sum(level.clicks for level in kept) - len(kept) + 1,
+            sum(level.squares for level in kept[1:]),
+            sum(level.clicks - 1 for level in kept[1:]),
         ),
         time_scatter=(sum(a * a for a in apart) / 2, len(apart)),
     )
