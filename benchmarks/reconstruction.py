@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import resource
 import sys
 import time as clock
@@ -33,6 +34,11 @@ from reanalysis.reconstruction.digitised_curve import (
     read_curve,
 )
 from reanalysis.reconstruction.guyot import rebuild_once
+from reanalysis.reconstruction.proven_bounds import (
+    hazard_ratio_bounds,
+    prove,
+    restricted_mean_bounds,
+)
 from reanalysis.survival.cox_arrays import cox_arrays
 from reanalysis.survival.survival_arrays import survival_arrays
 
@@ -344,6 +350,45 @@ def faulty(replicates: int, members: int) -> dict[str, Tally]:
     return tallies
 
 
+def proven(replicates: int) -> list[str]:
+    """Return how wide proven bounds are, and how often the truth is inside them."""
+    lines = []
+    for amount, (table, total) in itertools.product(CENSORING, PRINTS[::3]):
+        inside_, ratio, mean = [], [], []
+        for r in range(replicates):
+            arms = trial(amount, r)
+            if not arms:
+                continue
+            rng = np.random.default_rng([r, 7])
+            longest = max(time.max() for time, _ in arms)
+            try:
+                bounds = [
+                    prove(
+                        read(time, event, longest, rng),
+                        printed(time, event, longest, table, total),
+                    )
+                    for time, event in arms
+                ]
+            except MethodError:
+                continue
+            truth = [as_members(*one) for one in arms]
+            low, high = hazard_ratio_bounds(*bounds)
+            good = low <= np.exp(float(pair(*truth)[0])) <= high
+            tau = 0.9 * min(time.max() for time, _ in arms)
+            for one, true in zip(bounds, truth, strict=True):
+                least, largest = restricted_mean_bounds(one, tau)
+                good &= least <= float(restricted_means(true, tau)[0]) <= largest
+                mean.append((largest - least) / tau)
+            inside_.append(good)
+            ratio.append(high / low if low > 0 else np.inf)
+        lines.append(
+            f"| {amount} | {yes(table)} | {yes(total)} | {len(inside_)} of "
+            f"{replicates} | {sum(inside_)} | {np.median(ratio):.2f} | "
+            f"{100 * np.median(mean):.1f} % |"
+        )
+    return lines
+
+
 def small_and_clean(curves: int) -> tuple[float, float, float]:
     """Return shares of curves of 5 to 20 patients, read without error.
 
@@ -453,6 +498,7 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=300)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     times = speed()
     out = [
         "| censored | table | events | error, median | 95 % | Guyot, median | 95 % | "
@@ -498,6 +544,12 @@ def main() -> None:
         else:
             line += "| | | |"
         faults.append(line + " |")
+    bounds = [
+        "| censored | table | events | proven | truth inside | HR, high / low | "
+        "mean, of tau |",
+        "| --- " * 7 + "|",
+        *proven(arguments.replicates // 4),
+    ]
     trials = ["| trial | truth | members, 95 % | Guyot |", "| --- " * 4 + "|"]
     for name, (arms, grid) in reference_trials().items():
         tally = Tally()
@@ -517,8 +569,11 @@ def main() -> None:
             "\n".join(out),
             "\n".join(cover),
             "\n".join(faults),
+            "\n".join(bounds),
             "\n".join(trials),
             small,
+            f"Load of the machine (2 cores): {load:.0f} when it began, "
+            f"{os.getloadavg()[0]:.0f} at the end.",
             "\n".join(["| what | took |", "| --- | --- |", *times]),
         ]
     )

@@ -7,7 +7,11 @@ one node at a time, with the prior worked out by hand.
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -29,6 +33,9 @@ from reanalysis.reconstruction.risk_paths import (
     look_ahead,
     sample_paths,
 )
+from reanalysis.survival.survival_arrays import survival_arrays
+
+ROOT = Path(__file__).parents[2]
 
 
 def product_limit(time, event):
@@ -313,6 +320,42 @@ def test_the_same_seed_gives_the_same_members_however_many_are_drawn():
     assert not np.array_equal(first.time, other.time)
 
 
+def test_the_same_seed_gives_the_same_members_on_any_number_of_cores():
+    """Drawn in another order by another process with another number of threads."""
+    script = (
+        "import numpy as np\n"
+        "from zlib import crc32\n"
+        "from reanalysis.reconstruction.curve_members import rebuild\n"
+        "from reanalysis.reconstruction.digitised_curve import *\n"
+        "rng = np.random.default_rng(4)\n"
+        "drops = np.sort(rng.uniform(0, 9, 12))\n"
+        "level = np.round(1 - np.arange(1, 13) / 30, 2)\n"
+        "t = np.append(np.append(0, drops), 10)\n"
+        "s = np.append(np.append(1, level), level[-1])\n"
+        "curve = read_curve(t, s, error=0.01, time_error=0.05, n=30, percent=False)\n"
+        "for arm in 'BA':\n"
+        "    one = rebuild(curve, PrintedCounts(30), members=250, seed=2, arm=arm)\n"
+        "    print(arm, crc32(one.time.tobytes() + one.event.tobytes()))\n"
+    )
+
+    def run(arms, threads):
+        done = subprocess.run(
+            [sys.executable, "-c", script.replace("BA", arms)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(ROOT / "workflow" / "scripts"),
+                "OMP_NUM_THREADS": threads,
+                "OPENBLAS_NUM_THREADS": threads,
+            },
+        )
+        return sorted(done.stdout.splitlines())
+
+    assert run("BA", "1") == run("AB", "2")
+
+
 def test_a_contradiction_names_the_number_in_the_way():
     time, event = np.array([2.0, 3, 5, 8, 9]), np.array([1, 0, 1, 1, 0])
     curve = drawn(time, event)
@@ -382,6 +425,106 @@ def test_a_censoring_between_a_tick_and_an_event_read_to_be_at_it():
     assert members.at_risk[:, -1].tolist() == [1] * 100
     for rows in members.time:
         assert_array_equal(numbers(rows, ticks), counts.at_risk)
+
+
+def test_a_tick_may_lie_between_the_events_of_a_narrow_step():
+    # Two deaths at 19.98 and 20.02, read as one drop at 20: nine at risk at 20.
+    time = np.array([5.0, 19.98, 20.02, 30, 40, 41, 42, 43, 44, 45, 46])
+    event = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+    level = np.array([1, 10 / 11, 8 / 11, 7 / 11, 7 / 11])
+    curve = read_curve(
+        [0, 5, 20, 30, 46], level, error=0.01, time_error=0.2, n=11, percent=False
+    )
+    ticks = np.array([0.0, 20.0])
+    counts = PrintedCounts(11, ticks, numbers(time, ticks), int(event.sum()))
+    assert counts.at_risk.tolist() == [11, 9]
+    members = rebuild(curve, counts, members=100)
+    assert members.solutions == 1
+    assert members.at_risk.tolist() == [[11, 10, 8]] * 100
+    for rows, kind in zip(members.time, members.event, strict=True):
+        assert_array_equal(numbers(rows, ticks), counts.at_risk)
+        died = np.sort(rows[kind == 1])
+        assert died[1] < 20 <= died[2]
+
+
+def test_a_tick_near_several_drops_may_lie_beside_any_of_them():
+    # Drops at 19.9 and 20.1; 17 at risk at 20 of 20: two were lost, or died, before.
+    curve = read_curve(
+        [0, 10, 19.9, 20.1, 30],
+        [1, 0.95, 0.9, 0.845, 0.845],
+        error=0.02,
+        time_error=0.2,
+        n=20,
+        percent=False,
+    )
+    counts = PrintedCounts(20, np.array([20.0]), np.array([18]))
+    members = rebuild(curve, counts, members=400, seed=1)
+    # Sequences of several problems are drawn, not counted.
+    assert math.isnan(members.solutions)
+    before = (members.time < 20) & (members.event == 1)
+    assert set(before.sum(axis=1).tolist()) >= {1, 2}
+    for rows in members.time:
+        assert numbers(rows, [20.0])[0] == 18
+
+
+def test_the_end_of_the_line_is_read_with_an_error():
+    curve = read_curve(
+        [0, 5, 10], [1, 0.75, 0.75], error=0.01, time_error=0.3, n=4, percent=False
+    )
+    end = rebuild(curve, PrintedCounts(4), members=400).time.max(axis=1)
+    assert np.abs(end - 10).max() <= 0.3
+    # One click: a standard deviation of a third of the largest error, cut there.
+    assert end.std() == pytest.approx(0.1, rel=0.15)
+    later = PrintedCounts(4, np.array([10.1]), np.array([2]))
+    assert rebuild(curve, later, members=50).time.max(axis=1).min() >= 10.1
+
+
+def test_times_that_are_not_tied_stay_apart():
+    # The estimators take times within 1e-9 of one another for tied.
+    rng = np.random.default_rng(6)
+    for seed in range(5):
+        drops = np.sort(rng.uniform(1, 30, 12))
+        survival = np.cumprod(1 - 1 / (30 - 2 * np.arange(12.0)))
+        curve = read_curve(
+            np.append(np.append(0, drops), 40),
+            np.append(np.append(1, survival), survival[-1]),
+            error=0.004,
+            time_error=0.3,
+            n=30,
+            percent=False,
+        )
+        counts = PrintedCounts(30, marks=(drops[1:] + drops[:-1]) / 2)
+        members = rebuild(curve, counts, members=50, seed=seed)
+        found = survival_arrays(
+            members.time, members.event, at=[39.0], interval=None
+        ).survival[:, 0]
+        assert_allclose(found, members.survival[:, -1], rtol=1e-9)
+
+
+def test_errors_too_large_for_a_normal_law_are_said():
+    # Every level as far off as the largest error, in turns.
+    survival = np.cumprod(1 - 1 / np.arange(20, 8, -1.0))
+    off = np.where(np.arange(12) % 2, 0.0099, -0.0099)
+    curve = read_curve(
+        np.arange(14.0),
+        np.append(np.append(1, survival + off), survival[-1] + off[-1]),
+        error=0.01,
+        n=20,
+        percent=False,
+    )
+    counts = PrintedCounts(20, np.arange(0, 12.0), np.append(20, np.arange(20, 9, -1)))
+    members = rebuild(curve, counts, members=20)
+    assert (np.abs(members.survival - curve.survival) <= 0.01 + 1e-9).all()
+
+
+def test_curves_too_coarse_or_too_large_are_refused():
+    time, event = np.arange(1.0, 61), np.ones(60, int)
+    curve = drawn(time, event, error=0.009)
+    with pytest.raises(MethodError, match=r"Read the curve to 0\.0083"):
+        rebuild(curve, PrintedCounts(60))
+    few = read_curve([0, 5, 9], [1, 0.5, 0.5], error=0.0002, n=2000, percent=False)
+    with pytest.raises(MethodError, match="MB"):
+        rebuild(few, PrintedCounts(2000, events=1200))
 
 
 def test_a_mark_read_beside_a_drop_may_be_on_either_side():

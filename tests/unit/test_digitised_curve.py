@@ -287,3 +287,50 @@ def test_how_the_clicks_are_written_does_not_matter(seed):
         assert_allclose(curve.survival, plain.survival, atol=1e-12)
         assert curve.end == plain.end
         assert_allclose(curve.error, plain.error)
+
+
+# The scatter of clicks ----------------------------------------------------------
+
+
+def test_repeated_clicks_tell_the_scatter():
+    # Two clicks of each level 0.004 apart, of each time 0.2: standard deviations of
+    # 0.004 and 0.2 over the root of 2.
+    levels, times = 1 - np.arange(1, 9) / 10, np.arange(1.0, 9)
+    s = np.concatenate([[1.002, 0.998]] + [[x + 0.002, x - 0.002] for x in levels])
+    t = np.concatenate([[0.0]] + [[x - 0.1, x + 0.1] for x in times] + [[10.0]])
+    curve = read_curve(t, s, error=0.012, time_error=0.3, n=10, percent=False)
+    assert_allclose(curve.survival, levels)
+    assert_allclose(curve.time, times)
+    squares, free = curve.scatter
+    assert squares == pytest.approx(8 * 2 * 0.002**2)
+    assert free == 8
+    stated = 8 * 0.004**2
+    assert curve.spread == pytest.approx(((stated + squares) / (8 + free)) ** 0.5)
+    assert curve.time_scatter == (pytest.approx(8 * 0.2**2 / 2), 8)
+    assert curve.time_spread == pytest.approx(((8 * 0.01 + 0.16) / 16) ** 0.5)
+
+
+def test_without_repeats_the_stated_error_holds():
+    curve = read_curve([0, 1, 2, 3], [1, 0.8, 0.6, 0.4], error=0.03, n=5)
+    assert curve.spread == pytest.approx(0.01)
+    assert curve.scatter == (0, 0)
+
+
+def test_the_scatter_changes_the_stated_deviation_within_limits():
+    s = np.repeat(1 - np.arange(0, 10) / 10, 40)
+    exact = read_curve(np.arange(400.0), s, error=0.03, n=10)
+    assert exact.spread == pytest.approx(0.005)
+
+
+def test_clicks_at_corners_are_read_in_pairs():
+    # 40 patients, a step of 0.025; the two clicks of the second level are 0.013 apart,
+    # as far as half a step, which heights alone take for two levels.
+    curve = read_curve(
+        [0, 1, 1, 2, 2, 3],
+        [1, 1, 0.9815, 0.9685, 0.95, 0.95],
+        error=0.0075,
+        n=40,
+        percent=False,
+    )
+    assert_allclose(curve.survival, [0.975, 0.95])
+    assert_allclose(curve.time, [1, 2])

@@ -26,6 +26,7 @@ from reanalysis.reconstruction.path_counts import count_paths
 from reanalysis.reconstruction.risk_paths import (
     LookAhead,
     Paths,
+    TooLargeError,
     look_ahead,
     sample_paths,
 )
@@ -105,6 +106,8 @@ def rebuild(
         )
     try:
         return _rebuilt(curve, counts, members, (seed, arm), count_up_to)
+    except TooLargeError:
+        raise
     except MethodError as error:
         refused = str(error)
     if not curve.rounded:
@@ -357,7 +360,7 @@ def _rows(
     after = np.maximum.accumulate(np.where(change, 0.0, start), axis=1)
     until = np.where(change, np.inf, stop)[:, ::-1]
     until = np.minimum.accumulate(until, axis=1)[:, ::-1]
-    moved = np.maximum(np.minimum(start, np.nextafter(until, 0)), after)
+    moved = np.maximum(np.minimum(start, until - 2 * HAIR * curve.end), after)
     start, stop = np.where(change, moved, start), np.where(change, moved, stop)
     start = np.hstack([np.zeros((many, 1)), start[:, :-1]])
     start = np.maximum.accumulate(start, axis=1)

@@ -140,7 +140,7 @@ def pose(
         events.append((when, 2, node))
     for tick, number in ticks:
         when = min(tick, curve.end)
-        events.append((when, 1, Node(when, 0.0, None, at_risk=number, tick=when)))
+        events.append((when, 1, Node(when, 0.0, None, at_risk=number, tick=tick)))
     if counts.marks is None:
         for k in range(1, SEGMENTS):
             when = curve.end * k / SEGMENTS

@@ -314,6 +314,35 @@ def _levels(t: Floats, s: Floats, error: float, threshold: float) -> list[_Level
     return levels
 
 
+def _corners(t: Floats, s: Floats, error: float, least: float) -> list[_Level]:
+    """Return the levels of clicks at every corner: the ends of each step in turn.
+
+    Empty where the clicks are not that, or drops are not ``least``. Two clicks known
+    to be of one level tell it from the next more surely than their heights alone.
+    """
+    if t.size % 2:
+        return []
+    first, last = s[0::2], s[1::2]
+    means = np.append(1.0, (first + last)[1:] / 2)
+    if (np.abs(first - last) > 2 * error * (1 + SLACK)).any():
+        return []
+    if abs(s[0] - 1) > 2 * error or (np.diff(means) > -least).any():
+        return []
+    centre = np.where(np.arange(means.size) == 0, 1.0, means)
+    squares = (first - centre) ** 2 + (last - centre) ** 2
+    return [
+        _Level(mean, top, 2, begun, ended, square)
+        for mean, top, begun, ended, square in zip(
+            means.tolist(),
+            np.maximum(first, last).tolist(),
+            t[0::2].tolist(),
+            t[1::2].tolist(),
+            squares.tolist(),
+            strict=True,
+        )
+    ]
+
+
 def _staircase(
     t: Floats,
     s: Floats,
@@ -327,7 +356,8 @@ def _staircase(
 
     ``smallest``: the smallest drop that the number of patients allows.
     """
-    levels = _levels(t, s, error, threshold)
+    levels = _corners(t, s, error, max(threshold / 2, smallest))
+    levels = levels or _levels(t, s, error, threshold)
     # Whoever clicks at both corners of a step may hit one pixel twice; otherwise
     # a coordinate that is repeated is one.
     corners = 2 * sum(level.last > level.first for level in levels) >= len(levels)
@@ -374,10 +404,10 @@ def _staircase(
         time_readings=np.array([many for _, many in drops], dtype=np.int64),
         end=float(max(t.max(), drops[-1][0] if drops else 0.0)),
         error=threshold,
-        # The first level is known, every other is the mean of its clicks.
+        # The first level is known: a click at it may be typed, not read.
         scatter=(
-            sum(level.squares for level in kept),
-            sum(level.clicks for level in kept) - len(kept) + 1,
+            sum(level.squares for level in kept[1:]),
+            sum(level.clicks - 1 for level in kept[1:]),
         ),
         time_scatter=(sum(a * a for a in apart) / 2, len(apart)),
     )

@@ -54,6 +54,10 @@ PARTICLES = 8
 MOST_BYTES = 700e6
 
 
+class TooLargeError(MethodError):
+    """A curve leaves more possibilities than memory is given for."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LookAhead:
     """Weights of all futures; see :func:`look_ahead`.
@@ -146,8 +150,8 @@ def _tick_orders(problem: Problem, node: Node) -> tuple[float, float, float]:
 def look_ahead(problem: Problem, *, keep: bool = True) -> LookAhead:
     """Return the weight of all futures of every state, from the end backwards.
 
-    Raises :class:`MethodError` when no path was found, and when :data:`MOST_BYTES` do
-    not do. Sums run in a fixed order, not
+    Raises :class:`MethodError` when no path was found, :class:`TooLargeError` when
+    :data:`MOST_BYTES` do not do. Sums run in a fixed order, not
     through a threaded library, so that they do not depend on the number of cores. What
     is kept is kept in single precision: it only guides the particles. Without ``keep``
     only the total weight is, to compare problems.
@@ -160,7 +164,7 @@ def look_ahead(problem: Problem, *, keep: bool = True) -> LookAhead:
     states = (problem.high - problem.low + 1) * float(g * points * width)
     bytes_ = 8 * states.sum() * keep + 24 * states.max()
     if bytes_ > MOST_BYTES:
-        raise MethodError(
+        raise TooLargeError(
             f"The {problem.n} patients of this curve would need {bytes_ / 1e6:.0f} MB, "
             f"more than {MOST_BYTES / 1e6:.0f}: too many can be at risk or have died. "
             "Numbers at risk, or a smaller reading error, leave fewer possibilities."
