@@ -73,9 +73,9 @@ def test_a_line_says_study_method_done_and_total():
     ("seconds", "total", "left"),
     [
         (0.5, 100, ""),  # 5 s of a run are too few
-        (1.0, 20, "about 10 s left"),  # 10 in 10 s, 10 to go
-        (1.0, 910, "about 15 min left"),
-        (60.0, 310, "about 5 h 0 min left"),  # few in the last quarter: the last 5
+        (1.0, 20, "up to 10 s left"),  # 10 in 10 s, 10 to go
+        (1.0, 910, "up to 15 min left"),
+        (60.0, 310, "up to 5 h 0 min left"),  # few in the last quarter: the last 5
     ],
 )
 def test_time_left_follows_the_latest_jobs(seconds, total, left):

@@ -52,8 +52,8 @@ _NOISE = ("Select jobs to execute", "Using shell:", "Conda environments: ignored
 _AFTER_THE_END = ("Complete log(s):", "Elapsed time:")
 _NOTHING_TO_DO = "Nothing to be done"
 # The time left follows from the jobs done in the last so many seconds, or in the last
-# quarter of the time so far, and from so many at least: the first jobs start cold and
-# are the longest ones.
+# quarter of the time so far, and from so many at least. Snakemake begins with the
+# studies of the largest files, so it comes out too long rather than too short.
 _WINDOW = 10.0
 _FEWEST = 5
 
@@ -199,7 +199,7 @@ class Progress(logging.Formatter):
         # From the first job in the window on, or the last few if they take long.
         first = min(bisect_left(ends, now - window), len(ends) - _FEWEST)
         rate = (ends[-1] - ends[first]) / (len(ends) - 1 - first)
-        return f"about {_duration(rate * jobs)} left"
+        return f"up to {_duration(rate * jobs)} left"
 
 
 def _job(rule: str, wildcards: Mapping[str, str], studies: Collection[str]) -> Job:

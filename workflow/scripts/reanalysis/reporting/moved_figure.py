@@ -14,8 +14,8 @@ from reanalysis.formatting import (
 from reanalysis.reporting.forest_rows import name_of
 from reanalysis.run_differences import PLACE, scaled
 
-#: More rows than this are not drawn.
-MOST = 20
+#: More results than this are not drawn, so that the figure fits a page.
+MOST = 10
 _HEADERS = ("Estimate", "Interval", "P")
 
 
@@ -84,8 +84,8 @@ def caption(rows: Sequence[Mapping], runs: tuple[str, str]) -> str:
         f"Results that moved between the runs {runs[0]} and {runs[1]}, those first "
         "whose significance at 0.05 changes, then by distance. Every estimate is drawn "
         f"from the one of {runs[0]} in half-widths of its interval there (ratios by "
-        "their logarithm): at 1 it has moved to the limit. Tests without an estimate "
-        "follow by their p-values."
+        "their logarithm): at 1 it has moved to the limit. Results without an "
+        "interval follow by their p-values."
         + (f" {left} more are in estimates.csv." if left else "")
         + (f" Among them are results from {', '.join(unlike)} data." if unlike else "")
         + "\n"
