@@ -98,7 +98,7 @@ def test_a_capital_is_given_to_plain_words_only():
 
 
 def test_times_are_short():
-    assert journal_time("8.739219712525667") == "8.73922"
+    assert journal_time("8.739219712525667") == "8.74"
     assert journal_time(365.25) == "365.25"
     assert journal_time("after treatment") == "after treatment"
     assert journal_time(None) == ""

@@ -24,13 +24,16 @@ def capitalised(text: str) -> str:
 
 
 def journal_time(timepoint: object) -> str:
-    """Return a time of a row as a reader wants it; names of visits stay."""
+    """Return a time of a row as a reader wants it; names of visits stay.
+
+    A time that was computed, such as a horizon, is rounded to two decimals.
+    """
     text = "" if timepoint is None else str(timepoint)
     try:
         x = float(text)
     except ValueError:
         return text
-    return f"{x:g}" if abs(x) < 1e6 else text
+    return f"{round(x, 2) if abs(x) >= 1 else x:g}" if abs(x) < 1e6 else text
 
 
 def journal_p(p: float) -> str:
