@@ -251,6 +251,16 @@ def import_closure(folder: str, module: str) -> tuple[str, ...]:
     )
 
 
+def libraries_of(folder: str, modules: Sequence[str]) -> set[str]:
+    """Return what modules of the package import from elsewhere, by top-level name."""
+    return {
+        name.split(".")[0]
+        for module in modules
+        for path in import_closure(folder, module)
+        for name in _imports(path)
+    }
+
+
 @cache
 def _file_of(folder: str, name: str) -> str | None:
     path = Path(folder, *name.split("."))
