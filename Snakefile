@@ -29,6 +29,7 @@ if not COMPARED:
     include: "workflow/rules/draw.smk"
     include: "workflow/rules/letters.smk"
     include: "workflow/rules/report.smk"
+    include: "workflow/rules/bundle.smk"
     include: "workflow/rules/archive.smk"
 
 

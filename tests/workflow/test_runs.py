@@ -9,11 +9,15 @@ import shutil
 
 from projects import Project, different
 
+DOCUMENTS = {"write_word", "write_pdf", "write_slides", "write_workbook"}
+BUNDLES = {"compose", "number_figures", "pack_figures", *DOCUMENTS}
 OTHERS = {
     *("all", "collect", "finish", "overview", "record", "write_report"),
     *("analysis_results", "run_crate"),
+    *BUNDLES,
 }
 KINDS = {".csv", ".gz", ".svg", ".png", ".html", ".pdf", ".txt", ".json", ".yaml"}
+KINDS |= {".docx", ".pptx", ".xlsx", ".zip"}
 
 
 def test_a_clean_run_leaves_everything(finished):
@@ -96,7 +100,7 @@ def test_a_setting_of_the_looks_redraws_only(project):
     project.edit("config.yaml", "dpi: 300", "dpi: 150")
     assert set(project.planned()) == {
         *("all", "finish", "overview", "record", "run_crate", "write_report"),
-        *("draw_first", "draw_second"),
+        *("draw_first", "draw_second", *BUNDLES),
     }
 
 

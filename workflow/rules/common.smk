@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
 from reanalysis import job, workers
+from reanalysis.bundles.privacy import private_files
 from reanalysis.config import check_config, find_studies, method_settings
 from reanalysis.errors import InputError
 from reanalysis.finished_runs import digest, find_runs
@@ -56,6 +57,16 @@ COMPARISON = [
 ]
 PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
 LETTERS = [name for name, plan in PLAN.items() if awaits(plan)]
+#: What each format of the report is called.
+REPORT = {
+    "html": f"{RUN}/report/index.html",
+    "figures": f"{RUN}/report/figures",
+    "docx": f"{RUN}/report/report.docx",
+    "pdf": f"{RUN}/report/report.pdf",
+    "pptx": f"{RUN}/report/slides.pptx",
+    "xlsx": f"{RUN}/report/tables.xlsx",
+    "zip": f"{RUN}/report/figures.zip",
+}
 SHOWN = ("claims", "results", "sensitivity")
 TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
 ENVIRONMENT = "../envs/analysis.yaml"
@@ -159,6 +170,23 @@ def figure_files(study):
     ]
 
 
+def told_settings():
+    """The settings a document tells of, and its title."""
+    told = ("run", "conf_level", "seed", "rows", "ensembles", "methods", "scenarios")
+    return {
+        **{key: config[key] for key in told},
+        "report": {"title": config["report"]["title"]},
+    }
+
+
+def private():
+    """The names of each study's files that lie in a private folder."""
+    return {
+        study: private_files(folders, config["data_dir"])
+        for study, folders in STUDIES.items()
+    }
+
+
 def states():
     """What the jobs of every study say of themselves: a failure, or none."""
     return [
@@ -190,7 +218,7 @@ def targets():
         *(f"{RUN}/tables/{study}/{table}.html" for study in STUDIES for table in SHOWN),
         *(f"{RUN}/letters/{name}.{end}" for name in LETTERS for end in ("docx", "txt")),
         f"{RUN}/letters/letters.csv",
-        f"{RUN}/report/index.html",
+        *(REPORT[ending] for ending in config["report"]["formats"]),
         f"{RUN}/config.yaml",
         f"{RUN}/provenance.json",
         f"{RUN}/analysis_results.csv.gz",
@@ -201,7 +229,7 @@ def targets():
 
 def packed(wildcards):
     """Everything a run leaves behind but the list of it, and what a failure stops."""
-    without = {f"{RUN}/ro-crate-metadata.json", f"{RUN}/status.txt"}
+    without = {f"{RUN}/ro-crate-metadata.json", f"{RUN}/status.txt", REPORT["figures"]}
     parts = expand(f"{RUN}/{{table}}/{{study}}.csv", table=TABLES[:2], study=STUDIES)
     parts += expand(f"{RUN}/tables/{{study}}/{{table}}.csv", study=STUDIES, table=SHOWN)
     parts += [

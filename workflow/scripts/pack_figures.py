@@ -1,0 +1,12 @@
+"""Rule pack_figures: the numbered figures in one archive."""
+
+from reanalysis.job import run
+
+run(
+    "reanalysis.steps.numbered_figures:pack",
+    run_folder=snakemake.params.run_folder,
+    log=snakemake.log[0],
+    document=snakemake.input.document,
+    figures=f"{snakemake.params.run_folder}/figures",
+    output=snakemake.output[0],
+)
