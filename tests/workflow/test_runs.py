@@ -13,7 +13,8 @@ DOCUMENTS = {"write_word", "write_pdf", "write_slides", "write_workbook"}
 BUNDLES = {"compose", "number_figures", "pack_figures", *DOCUMENTS}
 OTHERS = {
     *("all", "collect", "finish", "overview", "record", "write_report"),
-    *("analysis_results", "run_crate", *BUNDLES),
+    *("analysis_results", "run_crate"),
+    *BUNDLES,
 }
 KINDS = {".csv", ".gz", ".svg", ".png", ".html", ".pdf", ".txt", ".json", ".yaml"}
 KINDS |= {".docx", ".pptx", ".xlsx", ".zip"}

@@ -256,7 +256,7 @@ def _results(run: Run, study: Mapping) -> Table | None:
             f"methods.{note}",
         ],
         header=["Result", "Estimate", "Interval", "p (test)", "n", "Events"],
-        widths=[37, 14, 18, 18, 6, 7],
+        widths=[36, 14, 18, 17, 6, 9],
         rows=rows,
     )
 
