@@ -15,6 +15,7 @@ from reanalysis import job, workers
 from reanalysis.config import check_config, find_studies, method_settings
 from reanalysis.errors import InputError
 from reanalysis.finished_runs import digest, find_runs
+from reanalysis.multiverse import declared as multiverse
 from reanalysis.plan import (
     METHODS,
     analyses_of,
@@ -56,6 +57,10 @@ COMPARISON = [
 ]
 PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
 LETTERS = [name for name, plan in PLAN.items() if awaits(plan)]
+try:
+    GRIDS = multiverse.multiverses(config, PLAN)
+except InputError as error:
+    sys.exit(f"Error in the configuration. {error}")
 SHOWN = ("claims", "results", "sensitivity")
 TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
 ENVIRONMENT = "../envs/analysis.yaml"
@@ -147,7 +152,22 @@ def member_files(wildcards, method):
 
 def figures(study):
     """The figures of a study: the analysis each belongs to, by name."""
-    return figures_of(PLAN[study])
+    return figures_of(PLAN[study]) | multiverse.figures(GRIDS.get(study, {}))
+
+
+def curves(study, ending):
+    """What the multiverse jobs of a study write, by the end of its name."""
+    return [
+        f"{RUN}/work/{study}/multiverse_{method}{ending}"
+        for method in GRIDS.get(study, ())
+    ]
+
+
+def grid_settings(method):
+    """What the multiverse jobs of a method depend on, by study."""
+    return lambda wildcards: multiverse.multiverse_settings(
+        config, method, GRIDS[wildcards.study][method]
+    )
 
 
 def figure_files(study):
@@ -169,6 +189,7 @@ def states():
             *families(study),
             "consistency",
             "compare",
+            *(f"multiverse_{method}" for method in GRIDS.get(study, ())),
             *(["draw"] if figures(study) else []),
             *(["letters"] if study in LETTERS else []),
         ]
@@ -186,6 +207,8 @@ def targets():
         return COMPARISON
     return [
         *(f"{RUN}/{table}.csv" for table in TABLES),
+        f"{RUN}/multiverse.csv",
+        f"{RUN}/multiverse_summary.csv",
         *(name for study in STUDIES for name in figure_files(study)),
         *(f"{RUN}/tables/{study}/{table}.html" for study in STUDIES for table in SHOWN),
         *(f"{RUN}/letters/{name}.{end}" for name in LETTERS for end in ("docx", "txt")),
