@@ -18,6 +18,7 @@ GRID = """\
 #: What a grid of one study and method takes beside its own job.
 SHOWN = {
     *("all", "collect_multiverse", "draw_first", "finish", "record", "write_report"),
+    "run_crate",
 }
 
 

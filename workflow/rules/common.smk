@@ -227,6 +227,7 @@ def packed(wildcards):
     without = {f"{RUN}/ro-crate-metadata.json", f"{RUN}/status.txt"}
     parts = expand(f"{RUN}/{{table}}/{{study}}.csv", table=TABLES[:2], study=STUDIES)
     parts += expand(f"{RUN}/tables/{{study}}/{{table}}.csv", study=STUDIES, table=SHOWN)
+    parts += [f"{RUN}/multiverse/{study}.csv" for study in GRIDS]
     parts += [
         f"{RUN}/members/{study}/{dataset}.parquet"
         for study in STUDIES

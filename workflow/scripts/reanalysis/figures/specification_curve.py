@@ -45,9 +45,10 @@ class Point:
 class SpecificationCurve:
     """Specifications from the smallest value to the largest.
 
-    ``axis`` says what they estimate. ``scale`` is log, linear, percent or p. ``choices`` are the names of the rows of
-    the dashboard, per choice. ``printed`` is what the paper prints, nan for nothing,
-    and ``neutral`` the value of no effect (0.05 of p-values).
+    ``axis`` says what they estimate. ``scale`` is log, linear, percent or p.
+    ``choices`` are the names of the rows of the dashboard, per choice. ``printed`` is
+    what the paper prints, nan for nothing, and ``neutral`` the value of no effect
+    (0.05 of p-values).
     """
 
     axis: str
