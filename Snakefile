@@ -25,6 +25,7 @@ if not COMPARED:
     include: "workflow/rules/members.smk"
     include: "workflow/rules/estimate.smk"
     include: "workflow/rules/consistency.smk"
+    include: "workflow/rules/multiverse.smk"
     include: "workflow/rules/compare.smk"
     include: "workflow/rules/draw.smk"
     include: "workflow/rules/letters.smk"

@@ -10,14 +10,17 @@ from pathlib import Path
 import yaml
 
 from reanalysis.config import method_settings
-from reanalysis.plan import figures_of
+from reanalysis.multiverse import declared
+from reanalysis.plan import analyses_of, figures_of
 from reanalysis.steps import (
     check,
     collect,
+    collect_multiverse,
     compare,
     consistency,
     draw,
     estimate,
+    multiverse,
     overview,
     report,
 )
@@ -44,7 +47,10 @@ class SmallRun:
                 for study in self.figures
                 for path in sorted((self.folder / "work" / study).glob("*.json"))
             ],
-            tables=[str(self.folder / f"{table}.csv") for table in TABLES],
+            tables=[
+                str(self.folder / f"{table}.csv")
+                for table in (*TABLES, "multiverse_summary")
+            ],
             figure_folder=str(self.folder / "figures"),
             title=title,
             studies=self.figures,
@@ -65,7 +71,9 @@ def results(
     ``edit`` may change what the check of a study found, before anything is computed.
     """
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config["multiverse"]["permutations"] = 99
     figures: dict[str, dict[str, str]] = {}
+    summaries: list[str] = []
     for name, source in studies.items():
         checked = folder / "checked" / f"{name}.json"
         check.check([str(source)], name, str(checked))
@@ -73,7 +81,11 @@ def results(
         edit(study)
         checked.write_text(json.dumps(study), encoding="utf-8")
         _compute(folder, name, study, config)
+        plan = {name: analyses_of([source])} if study["status"] == "ok" else {}
+        grids = declared.multiverses(config, plan).get(name, {})
+        summaries += _multiverse(folder, name, str(source), grids, config)
         figures[name] = figures_of(study.get("analyses", {})) or {"survival": ""}
+        figures[name] |= declared.figures(grids)
         if drawn:
             _draw(folder, name, figures[name], config)
     work = folder / "work"
@@ -84,6 +96,10 @@ def results(
         },
         {table: str(folder / f"{table}.csv") for table in TABLES},
     )
+    collect_multiverse.collect_multiverse(
+        {}, summaries, {}, str(folder / "of_none.csv"),
+        str(folder / "multiverse_summary.csv"),
+    )  # fmt: skip
     if drawn:
         overview.overview(
             [str(work / name / "claims.csv") for name in studies],
@@ -131,6 +147,22 @@ def _compute(folder: Path, name: str, study: Mapping, config: Mapping) -> None:
         shown=str(folder / "tables" / name),
         state=str(work / "compare.json"),
     )
+
+
+def _multiverse(
+    folder: Path, name: str, source: str, grids: Mapping, config: Mapping
+) -> list[str]:
+    """Compute the shipped grids of a study, and return their summaries."""
+    checked, summaries = str(folder / "checked" / f"{name}.json"), []
+    for method, own in grids.items():
+        stem = str(folder / "work" / name / f"multiverse_{method}")
+        settings = declared.multiverse_settings(config, method, own)
+        summaries.append(f"{stem}_summary.csv")
+        multiverse.multiverse(
+            checked, [source], [], method, settings,
+            f"{stem}.csv", summaries[-1], f"{stem}.json",
+        )  # fmt: skip
+    return summaries
 
 
 def _draw(folder: Path, name: str, figures: Mapping, config: Mapping) -> None:

@@ -268,3 +268,11 @@ def test_the_same_bytes_twice(run, text, tmp_path):
 def test_every_verdict_is_explained():
     assert set(VERDICTS) == set(ORDER)
     assert set(UNTESTED) < set(VERDICTS)
+
+
+def test_a_multiverse_stands_with_its_printed_number(page, run):
+    (line,) = read_rows(run.folder / "multiverse_summary.csv")
+    words = page.words
+    assert "Every combination of choices" in words
+    assert line["sentence"] in words
+    assert f"{line['keep_direction']} of {line['with_estimate']}" in words

@@ -16,6 +16,7 @@ from reanalysis.bundles.privacy import private_files
 from reanalysis.config import check_config, find_studies, method_settings
 from reanalysis.errors import InputError
 from reanalysis.finished_runs import digest, find_runs
+from reanalysis.multiverse import declared as multiverse
 from reanalysis.plan import (
     METHODS,
     analyses_of,
@@ -67,6 +68,10 @@ REPORT = {
     "xlsx": f"{RUN}/report/tables.xlsx",
     "zip": f"{RUN}/report/figures.zip",
 }
+try:
+    GRIDS = multiverse.multiverses(config, PLAN)
+except InputError as error:
+    sys.exit(f"Error in the configuration. {error}")
 SHOWN = ("claims", "results", "sensitivity")
 TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
 ENVIRONMENT = "../envs/analysis.yaml"
@@ -158,7 +163,22 @@ def member_files(wildcards, method):
 
 def figures(study):
     """The figures of a study: the analysis each belongs to, by name."""
-    return figures_of(PLAN[study])
+    return figures_of(PLAN[study]) | multiverse.figures(GRIDS.get(study, {}))
+
+
+def curves(study, ending):
+    """What the multiverse jobs of a study write, by the end of its name."""
+    return [
+        f"{RUN}/work/{study}/multiverse_{method}{ending}"
+        for method in GRIDS.get(study, ())
+    ]
+
+
+def grid_settings(method):
+    """What the multiverse jobs of a method depend on, by study."""
+    return lambda wildcards: multiverse.multiverse_settings(
+        config, method, GRIDS[wildcards.study][method]
+    )
 
 
 def figure_files(study):
@@ -197,6 +217,7 @@ def states():
             *families(study),
             "consistency",
             "compare",
+            *(f"multiverse_{method}" for method in GRIDS.get(study, ())),
             *(["draw"] if figures(study) else []),
             *(["letters"] if study in LETTERS else []),
         ]
@@ -214,6 +235,8 @@ def targets():
         return COMPARISON
     return [
         *(f"{RUN}/{table}.csv" for table in TABLES),
+        f"{RUN}/multiverse.csv",
+        f"{RUN}/multiverse_summary.csv",
         *(name for study in STUDIES for name in figure_files(study)),
         *(f"{RUN}/tables/{study}/{table}.html" for study in STUDIES for table in SHOWN),
         *(f"{RUN}/letters/{name}.{end}" for name in LETTERS for end in ("docx", "txt")),
@@ -232,6 +255,7 @@ def packed(wildcards):
     without = {f"{RUN}/ro-crate-metadata.json", f"{RUN}/status.txt", REPORT["figures"]}
     parts = expand(f"{RUN}/{{table}}/{{study}}.csv", table=TABLES[:2], study=STUDIES)
     parts += expand(f"{RUN}/tables/{{study}}/{{table}}.csv", study=STUDIES, table=SHOWN)
+    parts += [f"{RUN}/multiverse/{study}.csv" for study in GRIDS]
     parts += [
         f"{RUN}/members/{study}/{dataset}.parquet"
         for study in STUDIES

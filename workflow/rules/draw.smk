@@ -1,6 +1,6 @@
 """Draw the figures of every study.
 
-INPUT   checked/<study>.json, work/<study>/<method>.json, estimates, claims
+INPUT   checked/<study>.json, work/<study>/<method>.json, estimates, claims, multiverses
 OUTPUT  figures/<study>/<figure>.{pdf,svg,png} with the numbers drawn (.csv) and
         the caption (.txt)
 
@@ -20,7 +20,10 @@ for study in STUDIES:
             f"draw_{study}"
         input:
             checked=f"{RUN}/checked/{study}.json",
-            drawn=[f"{RUN}/work/{study}/{method}.json" for method in families(study)],
+            drawn=[
+                *(f"{RUN}/work/{study}/{method}.json" for method in families(study)),
+                *curves(study, ".json"),
+            ],
             estimates=f"{RUN}/estimates/{study}.csv",
             claims=f"{RUN}/claims/{study}.csv",
             style=STYLE,

@@ -48,7 +48,7 @@ rule write_report:
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
         drawn=states(),
-        tables=[f"{RUN}/{table}.csv" for table in TABLES],
+        tables=[f"{RUN}/{table}.csv" for table in (*TABLES, "multiverse_summary")],
         figures=[name for study in STUDIES for name in figure_files(study)],
         scoreboard=OVERVIEW,
         page=PAGE,

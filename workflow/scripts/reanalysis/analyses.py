@@ -67,19 +67,25 @@ HEADLINE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """One way to compute an analysis, and the scenario that asks for it."""
+    """One way to compute an analysis, and the scenario that asks for it.
+
+    ``data`` names the rows it takes where they are not those the study declares for
+    the analysis: another population or definition of a multiverse.
+    """
 
     scenario: str
     settings: Mapping[str, object]
     leave_out: str = "none"
     person: str = ""
     name: str = ""
+    data: str = ""
 
     @property
     def key(self) -> str:
         """Stable text of everything the result depends on."""
         rows = [self.leave_out, self.person] if self.leave_out != "none" else []
-        return json.dumps([self.settings, rows], sort_keys=True)
+        data = [self.data] if self.data else []
+        return json.dumps([self.settings, rows, *data], sort_keys=True)
 
     @property
     def hash(self) -> str:
@@ -132,7 +138,7 @@ def run_method(
                 continue
             shown.add((spec.scenario, spec.key))
             if spec.key not in done:
-                done[spec.key] = _estimates(module, analysis, spec, ensemble)
+                done[spec.key] = estimates_of(module, analysis, spec, ensemble)
             found = done[spec.key]
             made = list(_rows(study, name, analysis, spec, found, wanted))
             rows.extend(row for row, _ in made)
@@ -210,10 +216,8 @@ def specifications(
 def make_sample(part: Mapping, analysis: Mapping, spec: Specification) -> Sample:
     """Return the sample of a checked analysis, without the rows left out."""
     frame = pd.DataFrame(part["columns"])
-    if spec.person:
-        frame = frame[[p != spec.person for p in part["people"]]]
-    elif spec.leave_out == "lost_to_follow_up":
-        frame = frame[[not lost for lost in part["lost"]]]
+    if spec.person or spec.leave_out == "lost_to_follow_up":
+        frame = frame[kept_rows(part, spec)]
     return Sample(
         kind=analysis["kind"],
         rows=frame.reset_index(drop=True),
@@ -227,12 +231,25 @@ def make_sample(part: Mapping, analysis: Mapping, spec: Specification) -> Sample
     )
 
 
-def _estimates(
+def kept_rows(part: Mapping, spec: Specification) -> list[bool]:
+    """Tell which rows of a checked sample a specification keeps."""
+    if spec.person:
+        return [person != spec.person for person in part["people"]]
+    if spec.leave_out == "lost_to_follow_up":
+        return [not lost for lost in part["lost"]]
+    return [True] * len(part["people"])
+
+
+def estimates_of(
     module: object,
     analysis: Mapping,
     spec: Specification,
-    ensemble: MemberSamples | None,
+    ensemble: MemberSamples | None = None,
 ) -> list[Pooled | tuple[str, Estimate]]:
+    """Return what a method says of an analysis: endpoints and their estimates.
+
+    Of an ensemble, the rows put together over its members.
+    """
     if ensemble:
         return member_estimates(module, analysis, spec.settings, ensemble)
     return [

@@ -78,6 +78,8 @@ _PROPER = {
     word.lower(): word
     for word in (
         "Andersen",
+        "Barnard",
+        "Boschloo",
         "Breslow",
         "Efron",
         "Firth",
@@ -87,9 +89,13 @@ _PROPER = {
         "Gray",
         "Greenwood",
         "Grunkemeier",
+        "Haenszel",
         "Kaplan",
+        "Mantel",
         "MaxCombo",
+        "McNemar",
         "Meier",
+        "Newcombe",
         "Peto",
         "Pratt",
         "Prentice",
@@ -97,7 +103,9 @@ _PROPER = {
         "Sen",
         "Theil",
         "Thomas",
+        "Wald",
         "Wilson",
+        "Yates",
     )
 }
 #: Pairs of words that are written with a hyphen.
@@ -109,6 +117,11 @@ _HYPHENED = (
     "Peto Peto",
     "Theil Sen",
 )
+
+
+def proper(text: str) -> str:
+    """Return the text with the names in it written as names: chi-square-Yates."""
+    return re.sub(r"[A-Za-z]+", lambda word: _PROPER.get(word[0], word[0]), text)
 
 
 def choice_named(scenario: str) -> str:

@@ -38,6 +38,7 @@ WARM = (
     "reanalysis.steps.consistency",
     "reanalysis.steps.members",
     "reanalysis.steps.estimate",
+    "reanalysis.steps.multiverse",
     "reanalysis.steps.compare",
     "reanalysis.steps.draw",
     "reanalysis.steps.report",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reanalysis.analyses import PRIMARY
@@ -27,6 +28,7 @@ from reanalysis.presentation import (
     paired,
     residuals,
     selection,
+    specification_curve,
     visits,
 )
 from reanalysis.presentation.analysis import Analysis, Panel, Rows
@@ -65,12 +67,14 @@ def draw(
     figures: Mapping[str, str],
     looks: Mapping,
     folder: str,
+    curves: Mapping[str, Mapping] = MappingProxyType({}),
 ) -> None:
     """Write every figure of one study.
 
     ``figures`` maps the name of each figure to its analysis, ``tables`` the analysis
-    to the data its method gives for drawing. Whatever failed (the study, or a method
-    in ``failures``) becomes a figure that says so.
+    to the data its method gives for drawing, ``curves`` the figure of a multiverse to
+    its data. Whatever failed (the study, or a method or its multiverse in
+    ``failures``) becomes a figure that says so.
     """
     from reanalysis.figures.sheet import Sheet, notice, rendered
     from reanalysis.figures.style import Look
@@ -97,10 +101,15 @@ def draw(
                     everything=rows,
                     printed=printed,
                 )
-                text = _captioned(sheet, shown, part)
-                if text is None:
-                    undrawn = BY_PART.get(part)
-                    problem = undrawn.UNDRAWN if undrawn else _no_numbers(own)
+                undrawn = BY_PART.get(part)
+                problem = undrawn.UNDRAWN if undrawn else _no_numbers(own)
+                if part.startswith("multiverse_"):
+                    text = _multiverse(sheet, shown, curves.get(name))
+                    problem = failures.get(f"multiverse_{shown.declared['method']}")
+                    problem = problem or specification_curve.UNDRAWN
+                else:
+                    text = _captioned(sheet, shown, part)
+                problem = "" if text else problem
             if problem:
                 notice(sheet, _label(study, analysis), problem)
                 text = captions.failure(title, problem)
@@ -134,6 +143,14 @@ def _no_numbers(rows: Rows) -> str:
         return "The method gave no number for these data."
     said = "; ".join(list(dict.fromkeys(named))[:3])
     return f"No scenario gives a number to draw ({said})."
+
+
+def _multiverse(sheet: Sheet, analysis: Analysis, found: Mapping | None) -> str | None:
+    """Draw the curve of a multiverse and return its caption, None without a number."""
+    drawn = specification_curve.draw(sheet, found) if found else None
+    if drawn is None:
+        return None
+    return specification_curve.caption(analysis.study, analysis.declared, found, drawn)
 
 
 def _captioned(sheet: Sheet, analysis: Analysis, part: str) -> str | None:

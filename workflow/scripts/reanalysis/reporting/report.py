@@ -55,7 +55,13 @@ def page_data(
             found[study] = said["checks"]
     parts = {
         table: _by_study(read_rows(tables[table]))
-        for table in ("claims", "checks", "sensitivity", "requests")
+        for table in (
+            "claims",
+            "checks",
+            "sensitivity",
+            "multiverse_summary",
+            "requests",
+        )
     }
     parts["estimates"] = _by_study(read_estimates(tables["estimates"]))
     sections = [

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from reanalysis.reporting.meanings import KINDS, UNTESTED, VERDICTS
 from reanalysis.reporting.study_claims import by_analysis, claims_shown
 from reanalysis.reporting.study_estimates import estimates
+from reanalysis.reporting.study_multiverse import multiverses
 from reanalysis.reporting.study_sensitivity import sensitivity
 
 #: The parts of a section in order: heading, and the key of :func:`section` without
@@ -18,6 +19,7 @@ PARTS = {
     "figures": ("Figures", "figures"),
     "estimates": ("Estimates behind the verdicts", "estimates"),
     "sensitivity": ("Which conclusions move", "steady"),
+    "multiverse": ("Every combination of choices", "multiverses"),
     "requests": ("What to ask the authors for", "requests"),
     "sources": ("Sources", "sources"),
 }
@@ -56,6 +58,7 @@ def section(
         "untested": [],
         "moving": [],
         "steady": [],
+        "multiverses": [],
         "requests": [],
     }
     if study["status"] != "ok":
@@ -94,6 +97,7 @@ def section(
         ],
         "requests": [_request(study, row) for row in rows["requests"]],
     }
+    shown["multiverses"] = multiverses(study, rows["multiverse_summary"])
     shown["moving"], shown["steady"] = sensitivity(study, rows["sensitivity"])
     return shown
 

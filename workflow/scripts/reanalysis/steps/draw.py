@@ -20,7 +20,7 @@ def draw(
     folder: str,
     state: str,
 ) -> None:
-    """Write every figure of one study.
+    """Write every figure of one study, of its methods and its multiverses.
 
     An error nobody foresaw stops this study alone: its figures say so, and ``state``
     makes the run fail at its end.
@@ -41,6 +41,11 @@ def draw(
             failures={name: p["failed"] for name, p in parts.items() if p["failed"]},
             rows=read_estimates(estimates),
             claims=read_rows(claims),
+            curves={
+                n: c
+                for part in parts.values()
+                for n, c in part.get("curves", {}).items()
+            },
             **made,
         )
     except Exception as error:

@@ -217,6 +217,27 @@ def prepare_analysis(
     return prepared
 
 
+def declared_as(
+    declared: Mapping, *, population: str = "", variant: str = ""
+) -> dict[str, object]:
+    """Return an analysis as declared, but of another population or as a variant.
+
+    A variant replaces its keys of the analysis; derived columns and roles are added
+    to those of the analysis. The population of a variant gives way to one asked for.
+    """
+    differs = declared["variants"][variant] if variant else {}
+    changed = {key: value for key, value in declared.items() if key != "variants"}
+    for key in ("population", "where"):
+        if key in differs:
+            changed[key] = differs[key]
+    for key in ("derive", "columns"):
+        if key in differs:
+            changed[key] = {**declared.get(key, {}), **differs[key]}
+    if population:
+        changed["population"] = population
+    return changed
+
+
 _ROW = "row number"
 
 
@@ -408,6 +429,7 @@ def _sample(
         "columns": {c: _chosen(values, complete) for c, values in by_role.items()},
         "covariates": covariates,
         "people": _chosen(people, complete),
+        "rows": _chosen([int(row) + 2 for row in rows_of], complete),
         "lost": _chosen(lost, complete),
         "groups": groups,
         "reference": groups[-1] if len(groups) > 1 else "",

@@ -2,13 +2,14 @@
 
 The result is one plain dictionary (it becomes ``checked/<study>.json``): what the
 study is, its claims, and for every analysis the selected rows with columns named
-by role. Nothing downstream reads the study folder again.
+by role. Nothing downstream reads the study folder again but the multiverse, which
+asks for other rows (:mod:`reanalysis.studies.alternatives`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -21,7 +22,7 @@ from reanalysis.studies.claims import check_claim_groups, read_adjudication, rea
 from reanalysis.studies.csv_table import short_name
 from reanalysis.studies.dataset import Dataset
 from reanalysis.studies.ensembles import KINDS, drawn_summary, ensemble
-from reanalysis.studies.prepare import prepare_analysis
+from reanalysis.studies.prepare import declared_as, prepare_analysis
 from reanalysis.studies.study_yaml import read_yaml
 
 
@@ -32,11 +33,7 @@ def load(*folders: str | Path) -> dict[str, object]:
     in a later one replaces the file of that name. Raises :class:`InputError`
     with one line that says file, row, column, value and remedy.
     """
-    files: dict[str, Path] = {}
-    for folder in map(Path, folders):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.is_file():
-                files[path.name] = path
+    files = files_of(folders)
     name = Path(folders[0]).name
     if "study.yaml" not in files:
         raise InputError(
@@ -44,7 +41,7 @@ def load(*folders: str | Path) -> dict[str, object]:
             file=name,
             expected="a copy of data/_template/study.yaml",
         )
-    study = _read_yaml(files["study.yaml"])
+    study = read_study(files["study.yaml"])
     where = short_name(files["study.yaml"])
     if study["id"] != name:
         raise InputError(
@@ -72,6 +69,11 @@ def load(*folders: str | Path) -> dict[str, object]:
         )
         for analysis, declared in study["analyses"].items()
     }
+    for analysis, declared in study["analyses"].items():
+        for variant in declared.get("variants", {}):
+            at = f"{analysis}.variants.{variant}"
+            varied = declared_as(declared, variant=variant)
+            prepare_analysis(at, varied, study, tables, claims, where, ensembles)
     check_claim_groups(claims, analyses, files)
     return {
         **{key: study[key] for key in ("id", "title", "citation", "design", "sources")},
@@ -92,7 +94,21 @@ def load(*folders: str | Path) -> dict[str, object]:
     }
 
 
-def _read_yaml(path: Path) -> dict:
+def files_of(folders: Sequence[str | Path]) -> dict[str, Path]:
+    """Return the files of a study's folders by name; those of later folders win."""
+    return {
+        path.name: path
+        for folder in map(Path, folders)
+        for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
+        if path.is_file()
+    }
+
+
+def read_study(path: Path) -> dict:
+    """Return a study.yaml that agrees with its schema.
+
+    Raises :class:`InputError` otherwise.
+    """
     where = short_name(path)
     try:
         study = read_yaml(path.read_text(encoding="utf-8"))
@@ -137,6 +153,14 @@ def _check_references(study: Mapping, where: str) -> None:
             expect_known(
                 declared["population"], study["populations"], where, f"{at}.population"
             )
+        for variant, differs in declared.get("variants", {}).items():
+            if "population" in differs:
+                expect_known(
+                    differs["population"],
+                    study["populations"],
+                    where,
+                    f"{at}.variants.{variant}.population",
+                )
         convention = declared.get("paper", {}).get("convention")
         if convention:
             expect_known(

@@ -1,0 +1,1 @@
+"""Every combination of choices of one analysis, held against what was printed."""
