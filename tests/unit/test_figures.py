@@ -38,7 +38,7 @@ from reanalysis.presentation import dispatch
 from reanalysis.presentation import mean_cumulative as presented
 from reanalysis.reporting import captions, display_tables, forest_rows, scoreboard
 from reanalysis.reporting.printed import PrintedNumber
-from reanalysis.results import COLUMNS, Estimate
+from reanalysis.results import COLUMNS, NUMBERS, Estimate
 from reanalysis.rows import read_estimates, write_rows
 from reanalysis.sample import Sample
 from reanalysis.sensitivity import COLUMNS as SENSITIVITY
@@ -643,7 +643,12 @@ def estimate(**cells):
         "convention": "interval log-log",
         "estimate_id": "made2026:survival:primary:0:1",
     }
-    return Estimate(**cells).record(**context)
+    row = Estimate(**cells).record(**context)
+    # As read from estimates.csv: an empty number is none.
+    return {
+        name: math.nan if name in NUMBERS and cell == "" else cell
+        for name, cell in row.items()
+    }
 
 
 def written(folder, checked, rows=(), claims=(), failed=""):

@@ -237,6 +237,8 @@ def test_awaited_tables_say_what_to_ask_for(run, page):
     for request in asked:
         assert " ".join(request["wanted"].split()) in page.words
         assert f"request-{request['study']}-{request['dataset']}" in page.ids
+        letter = f"../letters/{request['study']}.docx"
+        assert (letter in page.links) >= (request["analyses"] != "")
         for claim in request["claims"].split():
             assert f"#claim-{request['study']}-{claim}" in page.links
 

@@ -16,7 +16,7 @@ from reanalysis.reporting.small_svg import smaller
 #: What the address of a picture and an attribute in double quotes must not hold.
 _RESERVED = str.maketrans({"%": "%25", "#": "%23", '"': "%22", "&": "&amp;"})
 #: Drawings above this size are embedded as pixels where those are smaller.
-_LARGE = 150_000
+_LARGE = 100_000
 #: Pixels of CSS in the units of length of a drawing.
 _UNITS = {"pt": 4 / 3, "px": 1.0, "": 1.0}
 _LENGTH = re.compile(r"([\d.]+)(\w*)")
@@ -126,9 +126,9 @@ def _pixels(path: Path) -> str:
 
     found = io.BytesIO()
     with Image.open(path) as image:
-        image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
-            found, "png", optimize=True
-        )
+        image.convert("RGB").quantize(
+            64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        ).save(found, "png")
     return base64.b64encode(found.getvalue()).decode()
 
 
