@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 
-
 #: What a change of the config runs again anyway: the config as merged and the crate.
 ALWAYS = ("all", "record", "run_crate")
 
