@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from reanalysis import author_requests, sensitivity, verdicts
-from reanalysis.bundles import definitions, methods_text
+from reanalysis.bundles import definitions, methods_part, methods_text
 from reanalysis.bundles.bibliography import ANY, bibliography, method_words
 from reanalysis.bundles.document import (
     Cite,
@@ -324,3 +324,26 @@ def test_a_claim_on_one_private_patient_keeps_its_verdict_only():
     assert claims[0]["verdict"] == "reproduced"
     assert claims[1] == {**claim, "estimate_id": "x"}
     assert left == [checks[1]]
+
+
+def test_ensembles_are_told_by_the_members_their_rows_have():
+    rows = [
+        {"kind": "individual", "members": "", "prior": ""},
+        {"kind": "reconstructed", "members": "200", "prior": ""},
+        {"kind": "simulated", "members": "300", "prior": ""},
+        {"kind": "simulated", "members": "100", "prior": "rare"},
+        {"kind": "simulated", "members": "150", "prior": "frequent"},
+    ]
+    (said,) = _ensembles(rows)
+    assert "200 rebuilt from a printed curve" in said
+    assert "; 100 to 150 drawn with each prior" in said
+    assert "never reproduced" in said
+    (said,) = _ensembles(rows[2:])
+    assert "members was observed: 100 to 150 drawn" in said
+    assert _ensembles(rows[:1]) == []
+
+
+def _ensembles(rows):
+    blocks = methods_part.ensembles({"study": rows})
+    made = numbered(blocks, bibliography()["papers"])
+    return [words_of(block["text"]) for block in made]

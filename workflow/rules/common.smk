@@ -192,7 +192,7 @@ def figure_files(study):
 
 def told_settings():
     """The settings a document tells of, and its title."""
-    told = ("run", "conf_level", "seed", "rows", "ensembles", "methods", "scenarios")
+    told = ("run", "conf_level", "seed", "rows", "methods", "scenarios")
     return {
         **{key: config[key] for key in told},
         "report": {"title": config["report"]["title"]},

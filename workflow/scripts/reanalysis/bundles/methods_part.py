@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from reanalysis.bundles import methods_text
 from reanalysis.bundles.document import (
@@ -93,35 +94,38 @@ def _data(run: Run) -> list[Block]:
     return [
         *([Bullets(items)] if items else []),
         Paragraph([text]),
-        *_ensembles(run),
+        *ensembles(run.estimates),
     ]
 
 
-def _ensembles(run: Run) -> list[Block]:
-    """Say how ensembles were used, if any was."""
-    rows = [row for study in run.estimates.values() for row in study]
-    kinds = {row["kind"] for row in rows if row["members"]}
-    if not kinds:
+def ensembles(estimates: Mapping[str, Sequence[Mapping[str, str]]]) -> list[Block]:
+    """Say how ensembles were used, if any was; ``estimates`` are rows by study."""
+    counts: dict[str, set[int]] = {}
+    for rows in estimates.values():
+        for row in rows:
+            # Of simulated members the rows of one prior each, not of all together.
+            if row["members"] and (row["kind"] != "simulated" or row["prior"]):
+                counts.setdefault(row["kind"], set()).add(int(float(row["members"])))
+    if not counts:
         return []
-    count = run.config["ensembles"]["members"]
-    text: list = ["Some data sets are ensembles, none of whose members was observed"]
-    if "reconstructed" in kinds:
-        text += [
-            f": {count} rebuilt from each printed curve by looking ahead along its "
-            "steps ",
-            Cite(("guarniero_2017",)),
-        ]
-    if "simulated" in kinds:
-        text.append(
-            f"{';' if 'reconstructed' in kinds else ':'} {count} of each prior, drawn "
-            "under what is printed alone"
-        )
+    text: list = ["Some data sets are ensembles, none of whose members was observed: "]
+    if found := counts.get("reconstructed"):
+        text.append(f"{_span(found)} rebuilt from a printed curve by looking ahead ")
+        text += ["along its steps ", Cite(("guarniero_2017",))]
+    if found := counts.get("simulated"):
+        text += ["; "] if len(text) > 1 else []
+        text.append(f"{_span(found)} drawn with each prior under what is printed alone")
     text.append(
         ". Every analysis ran on every member: the estimate is the weighted median, "
         "the band holds the middle 95% of them. A printed number among them is called "
         "compatible, never reproduced."
     )
     return [Paragraph(text)]
+
+
+def _span(counts: set[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _choices(run: Run, used: list[str]) -> list[Block]:
