@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from urllib.parse import quote
 
 from projects import Project, different
 
@@ -152,6 +153,24 @@ def test_graph_and_report_of_snakemake(project):
     page = (project.folder / "report.html").read_text(encoding="utf-8")
     assert "1 Overview" in page
     assert "2 Studies" in page
+
+
+def test_a_crate_lists_all_that_a_run_leaves(finished):
+    """Found by walking the folder: what is not a step on the way is in the list."""
+    results = finished[0].results
+    crate = json.loads((results / "ro-crate-metadata.json").read_text("utf-8"))
+    listed = {entity["@id"] for entity in crate["@graph"]}
+    left = {
+        quote(path.relative_to(results).as_posix())
+        for path in results.rglob("*")
+        if path.is_file()
+        and path.relative_to(results).parts[0] not in {"work", "checked", "logs"}
+        and not path.name.startswith(".")
+    }
+    assert left - listed == {"status.txt"}
+    assert listed - left >= {"./", "#run"}
+    files = {e["@id"] for e in crate["@graph"] if "File" in e["@type"]}
+    assert files <= left, "nothing is listed that is not there"
 
 
 def test_a_crate_holds_what_it_takes_to_run_again(finished, tmp_path):

@@ -261,4 +261,5 @@ def packed(wildcards):
         for study in STUDIES
         for dataset in ensembles(study)
     ]
+    parts += OVERVIEW
     return [*(name for name in targets() if name not in without), *parts]

@@ -73,7 +73,11 @@ def _files(run: Path, made: list[str]) -> list[str]:
     files = set()
     for path in map(Path, made):
         files |= set(path.rglob("*")) if path.is_dir() else {path}
-    return [path.relative_to(run).as_posix() for path in files if path.is_file()]
+    return [
+        path.relative_to(run).as_posix()
+        for path in files
+        if path.is_file() and not path.name.startswith(".")  # Snakemake's own
+    ]
 
 
 def _own(path: Path, studies: set[str]) -> bool:
