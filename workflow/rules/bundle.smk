@@ -16,7 +16,7 @@ rule compose:
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
         drawn=states(),
-        tables=[f"{RUN}/{table}.csv" for table in TABLES],
+        tables=[f"{RUN}/{table}.csv" for table in (*TABLES, "multiverse_summary")],
         captions=[name for name in DRAWN if name.endswith(".txt")],
         words=[
             "workflow/scripts/reanalysis/bundles/bibliography.yaml",
