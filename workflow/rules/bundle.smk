@@ -16,7 +16,7 @@ rule compose:
     input:
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
         drawn=states(),
-        tables=[f"{RUN}/{table}.csv" for table in TABLES],
+        tables=[f"{RUN}/{table}.csv" for table in (*TABLES, "multiverse_summary")],
         captions=[name for name in DRAWN if name.endswith(".txt")],
         words=[
             "workflow/scripts/reanalysis/bundles/bibliography.yaml",
@@ -131,7 +131,7 @@ rule write_workbook:
     input:
         document=DOCUMENT,
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
-        tables=[f"{RUN}/{table}.csv" for table in TABLES],
+        tables=[f"{RUN}/{table}.csv" for table in (*TABLES, "multiverse_summary")],
         words="workflow/scripts/reanalysis/bundles/definitions.yaml",
     output:
         REPORT["xlsx"],
