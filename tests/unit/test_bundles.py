@@ -27,8 +27,9 @@ from lxml import etree
 
 from reanalysis.config import method_settings
 from reanalysis.formatting import beside_printed, journal_number, journal_p
+from reanalysis.multiverse.columns import SUMMARY_COLUMNS
 from reanalysis.plan import analyses_of, figures_of
-from reanalysis.rows import read_estimates, read_rows
+from reanalysis.rows import read_estimates, read_rows, write_rows
 from reanalysis.steps import (
     check,
     collect,
@@ -119,6 +120,13 @@ def run(tmp_path_factory):
         {t: [str(folder / "work" / s / f"{t}.csv") for s in folders] for t in TABLES},
         {t: str(folder / f"{t}.csv") for t in TABLES},
     )
+    line = dict.fromkeys(SUMMARY_COLUMNS, "")
+    line |= {"study": "shared", "analysis": "survival_cox", "grid": "ties"}
+    line |= {"method": "cox", "kind": "individual", "statistic": "hazard_ratio"}
+    line |= {"specifications": 3, "with_estimate": 3, "with_p_value": 3}
+    line |= {"share_direction": 1 / 3, "estimate_low": 0.1234567, "p_low": 0.0001}
+    line |= {"sentence": "All 3 specifications keep the direction."}
+    write_rows(folder / "multiverse_summary.csv", SUMMARY_COLUMNS, [line])
     overview.overview(
         [str(folder / "work" / s / "claims.csv") for s in folders],
         {**config["figures"], "dpi": 100},
@@ -132,7 +140,7 @@ def _bundle(run, folder: Path, private=(), studies=None, **change) -> dict:
     source, figures, config = run
     studies = list(figures) if studies is None else studies
     checked = [str(source / "checked" / f"{name}.json") for name in studies]
-    tables = [str(source / f"{table}.csv") for table in TABLES]
+    tables = [str(source / f"{t}.csv") for t in (*TABLES, "multiverse_summary")]
     hidden = {name: dict(private).get(name, []) for name in studies}
     document = folder / "document.json"
     compose.compose(
@@ -243,6 +251,9 @@ def test_every_result_is_told_as_it_stands_in_estimates_csv(run, bundle):
         table = _tables(bundle[1]).get(f"results:{study}")
         for _, estimate_, interval, p, n, events in _cells(table) if table else ():
             found += 1
+            # An empty cell of estimates.csv, in the words of its statistic.
+            estimate_ = estimate_.replace("not reached", "\u2013")
+            interval = interval.replace("not reached", "\u2013")
             matches = [
                 row
                 for row in rows
@@ -551,6 +562,20 @@ def _plain(shown: str) -> float:
     return float(shown.rstrip("%").replace("\u2212", "-"))
 
 
+def test_a_multiverse_is_told_in_its_sentence_and_its_row(bundle, book):
+    said = [b for b in bundle[1]["blocks"] if b["kind"] == "bullets"]
+    items = ["".join(p["words"] for p in item) for b in said for item in b["items"]]
+    (line,) = [item for item in items if "All 3 specifications" in item]
+    assert "(grid ties, individual data)" in line
+    header, row = book["Multiverse"].iter_rows()
+    cells = {h.value: c for h, c in zip(header, row, strict=True)}
+    assert cells["estimate_low"].number_format == "0.00"
+    assert cells["estimate_low"].value == pytest.approx(0.1234567)
+    assert cells["share_direction"].number_format == "0.0%"
+    assert cells["p_low"].number_format == '"<0.001"'
+    assert cells["specifications"].value == 3
+
+
 def test_p_values_below_a_thousandth_are_shown_so(book):
     header, *lines = book["Estimates"].iter_rows()
     place = [cell.value for cell in header].index("p_value")
@@ -669,7 +694,7 @@ def test_a_run_of_a_failed_study_alone(run, tmp_path):
     folder = tmp_path / "run"
     (folder / "checked").mkdir(parents=True)
     (folder / "checked/broken.json").write_text(json.dumps(broken))
-    for table in TABLES:
+    for table in (*TABLES, "multiverse_summary"):
         header = (source / f"{table}.csv").read_text("utf-8").partition("\n")[0]
         (folder / f"{table}.csv").write_text(header + "\n")
     overview.overview(

@@ -34,6 +34,7 @@ from reanalysis.bundles.privacy import (
     shared_claims,
     shared_rows,
 )
+from reanalysis.multiverse.columns import SUMMARY_COLUMNS
 from reanalysis.plan import METHODS, libraries_of
 from reanalysis.results import COLUMNS
 from reanalysis.schema import load_schema
@@ -235,6 +236,7 @@ def test_every_column_of_the_workbook_is_defined():
         ("Checks", verdicts.CHECK_COLUMNS),
         ("Sensitivity", sensitivity.COLUMNS),
         ("Requests", author_requests.COLUMNS),
+        ("Multiverse", SUMMARY_COLUMNS),
     ):
         assert set(said[sheet]) == set(columns), sheet
     assert set(definitions.sheets()) == {*said, "Definitions"}

@@ -131,7 +131,7 @@ rule write_workbook:
     input:
         document=DOCUMENT,
         checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
-        tables=[f"{RUN}/{table}.csv" for table in TABLES],
+        tables=[f"{RUN}/{table}.csv" for table in (*TABLES, "multiverse_summary")],
         words="workflow/scripts/reanalysis/bundles/definitions.yaml",
     output:
         REPORT["xlsx"],

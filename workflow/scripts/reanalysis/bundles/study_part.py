@@ -62,6 +62,8 @@ def study_blocks(run: Run, study: Mapping) -> list[Block]:
         blocks.append(results)
     if study["moving"]:
         blocks.append(_moving(study))
+    if study["multiverses"]:
+        blocks.append(Bullets([_multiverse(line) for line in study["multiverses"]]))
     return [*blocks, *_figures(run, study)]
 
 
@@ -298,6 +300,16 @@ def _moved(line: Mapping) -> Row:
             [f"{moves} {effects}" if effects else moves],
         ]
     )
+
+
+def _multiverse(line: Mapping[str, str]) -> list:
+    """Return what every combination of choices makes of one result."""
+    parts = (line["label"], line["statistic"], line["groups"])
+    what = ", ".join(part for part in parts if part)
+    return [
+        Strong(f"{what} (grid {line['grid']}, {line['kind']} data)."),
+        f" {line['sentence']}",
+    ]
 
 
 def _effect(statistic: Mapping[str, str]) -> str:

@@ -37,6 +37,19 @@ _P = (
     "primary_p_value",
     "p_value_min",
     "p_value_max",
+    "p_median",
+    "p_median_effect",
+    "p_significant",
+)
+#: Counts, shares and numbers of multiverses.
+_MULTIVERSE = frozenset(
+    {
+        *("printed_value", "combinations", "impossible", "with_estimate"),
+        *("with_p_value", "distinct_results", "estimate_median", "p_median"),
+        *("gives_printed", "keep_direction", "share_direction", "significant"),
+        *("keep_significance", "share_significance", "exchanges"),
+        *("p_median_effect", "p_significant"),
+    }
 )
 _SHARES = ("proportion", "risk_difference", "survival_probability")
 
@@ -50,9 +63,9 @@ def workbook(
 ) -> bytes:
     """Return the workbook.
 
-    ``tables`` are the rows of claims, estimates, checks, sensitivity and requests as
-    text, ``columns`` their columns; ``model`` the document of the run, ``studies`` a
-    row per study, ``kinds`` what the kinds of data are.
+    ``tables`` are the rows of claims, estimates and the other tables as text, by name
+    in the order wanted, ``columns`` their columns; ``model`` the document of the run,
+    ``studies`` a row per study, ``kinds`` what the kinds of data are.
     """
     stream = BytesIO()
     book = Workbook(
@@ -67,8 +80,8 @@ def workbook(
     book.set_properties({"title": model["title"], "created": DATE})
     sheets = _Sheets(book)
     sheets.add("Studies", list(studies[0]) if studies else ["study"], studies)
-    for name in ("claims", "estimates", "checks", "sensitivity", "requests"):
-        sheets.add(name.capitalize(), columns[name], tables[name])
+    for name, rows in tables.items():
+        sheets.add(sheet_of(name), columns[name], rows)
     figures = [
         {
             "figure": block["number"],
@@ -83,6 +96,11 @@ def workbook(
     sheets.add("Definitions", ["of", "name", "meaning"], _meanings(model, kinds))
     book.close()
     return stream.getvalue()
+
+
+def sheet_of(table: str) -> str:
+    """Return the name of a table's sheet."""
+    return table.partition("_")[0].capitalize()
 
 
 def _meanings(model: Mapping, kinds: Mapping[str, str]) -> list[dict[str, str]]:
@@ -169,6 +187,7 @@ def _is_numeric(column: str, columns: Sequence[str]) -> bool:
         or column in _CLAIM_NUMBERS
         or column in _COUNTS
         or column == "difference"
+        or column in _MULTIVERSE
         or column.endswith(("_low", "_high", "_p_value", "_estimate"))
     )
 
@@ -183,6 +202,10 @@ def _number(text: str) -> float | None:
 def _pattern(column: str, number: float, row: Mapping) -> str:
     """Return the number format that shows a number as a journal prints it."""
     if column in _COUNTS or column == "conf_level":
+        return "General"
+    if column.startswith("share_"):
+        return "0.0%"
+    if column in _MULTIVERSE and column not in _P and "estimate_" not in column:
         return "General"
     if _is_claim(row):  # in its printed unit
         return _like(beside_printed(number, row))
