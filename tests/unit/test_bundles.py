@@ -32,6 +32,7 @@ from reanalysis.rows import read_estimates, read_rows
 from reanalysis.steps import (
     check,
     collect,
+    collect_multiverse,
     compare,
     compose,
     consistency,
@@ -48,6 +49,7 @@ from reanalysis.steps import (
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("mrc1948_streptomycin", "wang2014")
 TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
+SUMMARY = "multiverse_summary"
 HOSTILE = '<w:p>&amp; #strong[x] =HYPERLINK("http://x") \x0b\u2620'
 FILES = ("report.docx", "report.pdf", "slides.pptx", "tables.xlsx", "figures.zip")
 
@@ -119,6 +121,8 @@ def run(tmp_path_factory):
         {t: [str(folder / "work" / s / f"{t}.csv") for s in folders] for t in TABLES},
         {t: str(folder / f"{t}.csv") for t in TABLES},
     )
+    none = [str(folder / f"{name}.csv") for name in ("multiverse", SUMMARY)]
+    collect_multiverse.collect_multiverse({}, [], {}, *none)
     overview.overview(
         [str(folder / "work" / s / "claims.csv") for s in folders],
         {**config["figures"], "dpi": 100},
@@ -138,7 +142,7 @@ def _bundle(run, folder: Path, private=(), studies=None, **change) -> dict:
     compose.compose(
         checked=checked,
         drawn=[str(p) for s in studies for p in _states(source, s)],
-        tables=tables,
+        tables=[*tables, str(source / f"{SUMMARY}.csv")],
         captions=[
             str(source / "figures/overview/scoreboard.txt"),
             *(
