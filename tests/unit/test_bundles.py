@@ -33,6 +33,7 @@ from reanalysis.rows import read_estimates, read_rows, write_rows
 from reanalysis.steps import (
     check,
     collect,
+    collect_multiverse,
     compare,
     compose,
     consistency,
@@ -49,6 +50,7 @@ from reanalysis.steps import (
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("mrc1948_streptomycin", "wang2014")
 TABLES = ("estimates", "claims", "checks", "sensitivity", "requests")
+SUMMARY = "multiverse_summary"
 HOSTILE = '<w:p>&amp; #strong[x] =HYPERLINK("http://x") \x0b\u2620'
 FILES = ("report.docx", "report.pdf", "slides.pptx", "tables.xlsx", "figures.zip")
 
@@ -146,7 +148,7 @@ def _bundle(run, folder: Path, private=(), studies=None, **change) -> dict:
     compose.compose(
         checked=checked,
         drawn=[str(p) for s in studies for p in _states(source, s)],
-        tables=tables,
+        tables=[*tables, str(source / f"{SUMMARY}.csv")],
         captions=[
             str(source / "figures/overview/scoreboard.txt"),
             *(

@@ -129,6 +129,8 @@ def test_combinations_that_come_to_the_same_are_one(folder, monkeypatch):
     assert len(found.grid.entries) == 5
     assert sum(entry.combinations for entry in found.grid.entries) == 32
     assert len(made) == 5 + 1  # and the primary one
+    told = summary(found)["sentence"]
+    assert "Median difference or mean difference: " in told
     texts = {record["choices"] for record in records(found)}
     assert (
         "test: t; p value: any; continuity: any; equal variance: yes; zeros: any"

@@ -302,7 +302,9 @@ def _estimates(found: Multiverse, line: Mapping) -> str:
     low, median, high = (
         _number(found, line[f"estimate_{end}"]) for end in ("low", "median", "high")
     )
-    name = capitalised(found.statistic.replace("_", " "))
+    statistics = [r.statistic for r in found.rows if not math.isnan(effect(r))]
+    names = dict.fromkeys([found.statistic, *statistics])
+    name = capitalised(" or ".join(names).replace("_", " "))
     text = f"{name}: {low} to {high}, median {median}"
     if low == high:
         text = f"{name}: {low} under all of them"
