@@ -252,7 +252,7 @@ def targets():
 
 def packed(wildcards):
     """Everything a run leaves behind but the list of it, and what a failure stops."""
-    without = {f"{RUN}/ro-crate-metadata.json", f"{RUN}/status.txt", REPORT["figures"]}
+    without = {f"{RUN}/ro-crate-metadata.json", f"{RUN}/status.txt"}
     parts = expand(f"{RUN}/{{table}}/{{study}}.csv", table=TABLES[:2], study=STUDIES)
     parts += expand(f"{RUN}/tables/{{study}}/{{table}}.csv", study=STUDIES, table=SHOWN)
     parts += [f"{RUN}/multiverse/{study}.csv" for study in GRIDS]
