@@ -33,7 +33,6 @@ from reanalysis.rows import read_estimates, read_rows, write_rows
 from reanalysis.steps import (
     check,
     collect,
-    collect_multiverse,
     compare,
     compose,
     consistency,
