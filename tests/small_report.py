@@ -84,7 +84,7 @@ def results(
         plan = {name: analyses_of([source])} if study["status"] == "ok" else {}
         grids = declared.multiverses(config, plan).get(name, {})
         summaries += _multiverse(folder, name, str(source), grids, config)
-        figures[name] = figures_of(study.get("analyses", {})) or {"survival": ""}
+        figures[name] = figures_of(plan.get(name, {})) or {"survival": ""}
         figures[name] |= declared.figures(grids)
         if drawn:
             _draw(folder, name, figures[name], config)
@@ -102,11 +102,13 @@ def results(
     )  # fmt: skip
     if drawn:
         overview.overview(
+            [str(folder / "checked" / f"{name}.json") for name in studies],
             [str(work / name / "claims.csv") for name in studies],
             config["figures"],
-            str(folder / "figures" / "overview" / "scoreboard"),
+            str(folder / "figures" / "overview"),
         )
-    for study, names in {**figures, "overview": {"scoreboard": ""}}.items():
+    everywhere = {"scoreboard": "", "evidence_map": ""}
+    for study, names in {**figures, "overview": everywhere}.items():
         for name in names:
             stem = folder / "figures" / study / name
             if not stem.with_suffix(".svg").exists():
@@ -167,7 +169,7 @@ def _multiverse(
 
 def _draw(folder: Path, name: str, figures: Mapping, config: Mapping) -> None:
     work = folder / "work" / name
-    states = {"compare", "consistency"}
+    states = {"compare"}
     draw.draw(
         str(folder / "checked" / f"{name}.json"),
         [str(p) for p in sorted(work.glob("*.json")) if p.stem not in states],

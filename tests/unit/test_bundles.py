@@ -91,7 +91,7 @@ def _study(folder: Path, name: str, folders: list[str], config: dict) -> dict:
     figures = figures_of(plan)
     draw.draw(
         str(checked),
-        [str(work / f"{method}.json") for method in used],
+        [str(work / f"{part}.json") for part in [*used, "consistency"]],
         str(work / "estimates.csv"),
         str(work / "claims.csv"),
         figures,
@@ -129,9 +129,10 @@ def run(tmp_path_factory):
     line |= {"sentence": "All 3 specifications keep the direction."}
     write_rows(folder / "multiverse_summary.csv", SUMMARY_COLUMNS, [line])
     overview.overview(
+        [str(folder / "checked" / f"{s}.json") for s in folders],
         [str(folder / "work" / s / "claims.csv") for s in folders],
         {**config["figures"], "dpi": 100},
-        str(folder / "figures/overview/scoreboard.pdf"),
+        str(folder / "figures/overview"),
     )
     return folder, figures, config
 
@@ -698,9 +699,7 @@ def test_a_run_of_a_failed_study_alone(run, tmp_path):
     for table in (*TABLES, "multiverse_summary"):
         header = (source / f"{table}.csv").read_text("utf-8").partition("\n")[0]
         (folder / f"{table}.csv").write_text(header + "\n")
-    overview.overview(
-        [], config["figures"], str(folder / "figures/overview/scoreboard.pdf")
-    )
+    overview.overview([], [], config["figures"], str(folder / "figures/overview"))
     out = tmp_path / "out"
     out.mkdir()
     model = _bundle((folder, {name: {}}, config), out)

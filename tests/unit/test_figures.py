@@ -4,13 +4,13 @@ import csv
 import io
 import json
 import math
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from drawn_texts import boxes, faults
 
 from reanalysis.analyses import run_method
 from reanalysis.config import method_settings
@@ -29,13 +29,13 @@ from reanalysis.figures import (
     visits,
 )
 from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
-from reanalysis.figures.sheet import DRAWN, Sheet, notice, rendered
+from reanalysis.figures.sheet import DRAWN, Sheet, filled, notice, rendered
 from reanalysis.figures.style import Look
 from reanalysis.methods import competing_risks
 from reanalysis.methods import kaplan_meier as method
 from reanalysis.plan import FIGURES
 from reanalysis.presentation import dispatch
-from reanalysis.presentation import mean_cumulative as presented
+from reanalysis.presentation.files import ENDINGS
 from reanalysis.reporting import captions, display_tables, forest_rows, scoreboard
 from reanalysis.reporting.printed import PrintedNumber
 from reanalysis.results import COLUMNS, NUMBERS, Estimate
@@ -405,46 +405,21 @@ CASES = {
 
 
 def drawn(case, width):
-    look = Look.of({**LOOKS, "width_mm": width})
-    sheet = Sheet(look)
-    CASES[case](sheet)
-    return sheet, sheet.figure(), look
+    """Draw a case at a width in millimetres, or with a preset."""
+    chosen = {"preset": width} if isinstance(width, str) else {"width_mm": width}
+    sheet, _ = filled(Look.of({**LOOKS, **chosen}), CASES[case])
+    return sheet, sheet.figure(), sheet.look
 
 
-def boxes(figure):
-    """Return the boxes of every visible text but the word behind a plot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.text import Text
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    renderer = canvas.get_renderer()
-    return {
-        text: text.get_window_extent(renderer)
-        for text in figure.findobj(Text)
-        if text.get_text() and text.get_visible() and text.get_gid() != "watermark"
-    }
-
-
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [*WIDTHS, "slide"])
 @pytest.mark.parametrize("case", CASES)
 def test_texts_are_inside_and_apart(case, width):
     with Look.of(LOOKS).applied():
-        _, figure, _ = drawn(case, width)
-        found = boxes(figure)
-        page = figure.bbox
-    assert found
-    for text, box in found.items():
-        inside = box.x0 >= -0.5 and box.x1 <= page.x1 + 0.5
-        inside &= box.y0 >= -0.5 and box.y1 <= page.y1 + 0.5
-        assert inside, f"{text.get_text()!r} leaves the page"
-    for (one, a), (other, b) in combinations(found.items(), 2):
-        # The boxes of a font are taller than its letters: a third of a point.
-        wide = min(a.x1, b.x1) - max(a.x0, b.x0)
-        high = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert wide <= 0.4 or high <= 1.5, (
-            f"{one.get_text()!r} and {other.get_text()!r} overlap"
-        )
+        sheet, figure, _ = drawn(case, width)
+        assert sheet.drawn
+        assert faults(figure) == []
+    if width == "slide":
+        assert figure.bbox.width / figure.bbox.height == pytest.approx(16 / 9)
 
 
 @pytest.mark.parametrize(
@@ -709,7 +684,7 @@ def test_a_study_is_presented(tmp_path):
     ):  # fmt: skip
         assert said in text, said
     for name in ("survival", "survival_sensitivity"):
-        for ending in ("pdf", "svg", "png", "csv", "txt"):
+        for ending in ENDINGS:
             assert (tmp_path / f"figures/{name}.{ending}").stat().st_size
     with open(tmp_path / "figures/survival.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
@@ -720,7 +695,7 @@ def test_a_study_is_presented(tmp_path):
     display_tables.write_tables(
         study(),
         claims=[printed],
-        rows=[median],
+        rows=read_estimates(tmp_path / "estimates.csv"),
         moves=[],
         folder=str(tmp_path / "tables"),
     )
@@ -820,11 +795,14 @@ def test_parts_of_a_cox_model_are_drawn(tmp_path):
     write_rows(tmp_path / "estimates.csv", COLUMNS, rows)
     names = [f"death_cox{end}" for end in FIGURES["cox"]["individual"]]
     dispatch.draw(
-        study,
-        tables=tables,
-        failures={},
-        rows=read_estimates(tmp_path / "estimates.csv"),
-        claims=[],
+        dispatch.Results(
+            study,
+            tables=tables,
+            ladders={},
+            failures={},
+            rows=read_estimates(tmp_path / "estimates.csv"),
+            claims=[],
+        ),
         figures=dict.fromkeys(names, "death_cox"),
         looks=LOOKS,
         folder=str(tmp_path),
@@ -849,11 +827,14 @@ def test_a_part_that_cannot_be_drawn_says_why(tmp_path):
     study = load(ROOT / "data/freireich1963_6mp") | {"status": "ok"}
     name = "remission_cox"
     dispatch.draw(
-        study,
-        tables={name: [{"endpoint": "", "tables": {}}]},
-        failures={},
-        rows=[],
-        claims=[],
+        dispatch.Results(
+            study,
+            tables={name: [{"endpoint": "", "tables": {}}]},
+            ladders={},
+            failures={},
+            rows=[],
+            claims=[],
+        ),
         figures={f"{name}_likelihood": name, f"{name}_residuals": name},
         looks=LOOKS,
         folder=str(tmp_path),
@@ -872,11 +853,14 @@ def test_every_group_of_recurrent_events_is_named(tmp_path):
     rows, tables, _ = run_method(study, method, method_settings(config, method))
     write_rows(tmp_path / "estimates.csv", COLUMNS, rows)
     dispatch.draw(
-        study,
-        tables=tables,
-        failures={},
-        rows=read_estimates(tmp_path / "estimates.csv"),
-        claims=[],
+        dispatch.Results(
+            study,
+            tables=tables,
+            ladders={},
+            failures={},
+            rows=read_estimates(tmp_path / "estimates.csv"),
+            claims=[],
+        ),
         figures={"all_infections": "all_infections"},
         looks={**LOOKS, "dpi": 50},
         folder=str(tmp_path),
@@ -886,8 +870,10 @@ def test_every_group_of_recurrent_events_is_named(tmp_path):
         for row in read_estimates(tmp_path / "estimates.csv")
         if row["statistic"] == "mean_cumulative_count"
     ]
-    for group in ("rIFN-g", "placebo"):
-        assert presented._mean_said(group, means).startswith(f"{group}: n = 6")
+    assert {row["group"] for row in means if row["group"]} == {"rIFN-g", "placebo"}
+    text = (tmp_path / "all_infections.alt.txt").read_text()
+    for row in means[-2:]:
+        assert f"{row['group']} rises to" in text
     # Group names keep their own first letter.
     assert "RIFN-g" not in (tmp_path / "all_infections.txt").read_text()
 

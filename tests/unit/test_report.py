@@ -151,7 +151,8 @@ def test_every_study_and_every_figure_with_its_caption(run, page):
             assert f"Caption of {study} {name} <n = 3>." in page.words
             for ending in ("pdf", "svg", "png", "csv", "txt"):
                 assert f"../figures/{study}/{name}.{ending}" in page.links
-    assert len(page.images) == 1 + sum(map(len, run.figures.values()))
+    # The scoreboard and the evidence map are of all studies.
+    assert len(page.images) == 2 + sum(map(len, run.figures.values()))
     assert all(image["alt"].startswith("Figure: ") for image in page.images)
 
 

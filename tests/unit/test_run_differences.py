@@ -28,7 +28,7 @@ from reanalysis.run_differences import (
 from reanalysis.steps.compare_runs import compare_runs
 
 LOOKS = {
-    "width_mm": 120, "font": "DejaVu Sans", "font_size": 8, "dpi": 72,
+    "preset": "custom", "words": {}, "width_mm": 120, "font": "DejaVu Sans", "font_size": 8, "dpi": 72,
     "palette": ["#0072B2", "#D55E00"],
 }  # fmt: skip
 

@@ -148,17 +148,25 @@ def test_nothing_to_draw_is_said(tmp_path):
     assert drawn(empty)[2] is None
     study = {
         "status": "ok", "id": "s", "title": "A study", "citation": {"text": "X."},
-        "analyses": {"a": {"method": "cox", "label": "Death", "endpoint": "death"}},
+        "analyses": {
+            "a": {
+                "method": "cox", "kind": "individual", "label": "Death",
+                "endpoint": "death",
+            }
+        },
         "claims": [],
     }  # fmt: skip
     names = {"a_multiverse_g": "a", "a_multiverse_h": "a", "a_multiverse_i": "a"}
     dispatch.draw(
-        study,
-        tables={},
-        failures={"multiverse_cox": "multiverse i of a: an unknown name"},
-        rows=[],
-        claims=[],
-        curves={"a_multiverse_g": found(20), "a_multiverse_h": empty},
+        dispatch.Results(
+            study,
+            tables={},
+            ladders={},
+            failures={"multiverse_cox": "multiverse i of a: an unknown name"},
+            rows=[],
+            claims=[],
+            curves={"a_multiverse_g": found(20), "a_multiverse_h": empty},
+        ),
         figures=names,
         looks={**LOOKS, "dpi": 72},
         folder=str(tmp_path),
@@ -166,6 +174,8 @@ def test_nothing_to_draw_is_said(tmp_path):
     said = {name: (tmp_path / f"{name}.txt").read_text("utf-8") for name in names}
     assert "Of all of them none." in said["a_multiverse_g"]
     assert "Claims held against it: C1." in said["a_multiverse_g"]
+    seen = (tmp_path / "a_multiverse_g.alt.txt").read_text("utf-8")
+    assert "Specification curve: 20 specifications from " in seen
     assert "an unknown name" in said["a_multiverse_i"]
     assert "Nothing could be drawn" in said["a_multiverse_h"]
     with open(tmp_path / "a_multiverse_g.csv", encoding="utf-8", newline="") as handle:

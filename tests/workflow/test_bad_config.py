@@ -47,6 +47,15 @@ CASES = {
     ),
     "run_primary": ("run: primary", ("'run'", "'primary'", "another name")),
     "run_path": ("run: ../elsewhere", ("'run'", "../elsewhere")),
+    "preset": ("figures: {preset: A4}", ("figures.preset", '"A4"', "single")),
+    "panel": (
+        "figures: {panels: {both: [first/survival_cox, first/missing]}}",
+        ("panels: both", "first/missing", "survival_cox"),
+    ),
+    "panel_study": (
+        "figures: {panels: {both: [third/survival]}}",
+        ("third/survival", "first, second"),
+    ),
     "palette": ("figures: {palette: [red, blue]}", ("figures.palette", '"red"')),
 }
 

@@ -8,6 +8,7 @@ import re
 import shutil
 from urllib.parse import quote
 
+import pytest
 from projects import Project, different
 
 DOCUMENTS = {"write_word", "write_pdf", "write_slides", "write_workbook"}
@@ -17,6 +18,7 @@ OTHERS = {
     *("analysis_results", "run_crate"),
     *BUNDLES,
 }
+ENDINGS = ("pdf", "svg", "png", "csv", "txt", "alt.txt")
 KINDS = {".csv", ".gz", ".svg", ".png", ".html", ".pdf", ".txt", ".json", ".yaml"}
 KINDS |= {".docx", ".pptx", ".xlsx", ".zip"}
 
@@ -48,8 +50,10 @@ def test_a_clean_run_leaves_everything(finished):
     found = {path.suffix for path in project.results.rglob("*.*") if path.is_file()}
     assert found >= KINDS
     stem = project.results / "figures" / "first" / "survival_cox"
-    for ending in ("pdf", "svg", "png", "csv", "txt"):
+    for ending in ENDINGS:
         assert stem.with_suffix(f".{ending}").stat().st_size > 0
+    overview = project.results / "figures" / "overview"
+    assert "2 studies" in (overview / "evidence_map.alt.txt").read_text("utf-8")
     status = (project.results / "status.txt").read_text(encoding="utf-8")
     assert status == "6 claims: 4 reproduced, 2 context\n"
     record = json.loads((project.results / "provenance.json").read_text("utf-8"))
@@ -97,12 +101,43 @@ def test_a_changed_setting_reruns_what_depends_on_it(project):
     assert project.planned() == []
 
 
-def test_a_setting_of_the_looks_redraws_only(project):
-    project.edit("config.yaml", "dpi: 300", "dpi: 150")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("dpi: 300", "dpi: 150"),
+        ("preset: custom", "preset: slide"),
+        ("words: {}", "words: {Time: Zeit}"),
+    ],
+)
+def test_a_setting_of_the_looks_redraws_only(project, old, new):
+    project.edit("config.yaml", f"  {old}\n", f"  {new}\n")
     assert set(project.planned()) == {
         *("all", "finish", "overview", "record", "run_crate", "write_report"),
         *("draw_first", "draw_second", *BUNDLES),
     }
+
+
+def test_figures_are_combined_without_drawing_others_again(project):
+    both = "panels: {both: [first/survival_cox, second/responses]}"
+    project.edit("config.yaml", "  panels: {}\n", f"  {both}\n")
+    assert set(project.planned()) == {*("all", "panel_both", "record", "run_crate")}
+    outcome = project.run()
+    assert outcome.code == 0, outcome.output
+    folder = project.results / "figures" / "panels"
+    assert {path.name for path in folder.iterdir()} == {
+        f"both.{ending}" for ending in ENDINGS
+    }
+    with open(folder / "both.csv", encoding="utf-8", newline="") as handle:
+        drawn = list(csv.DictReader(handle))
+    alone = 0
+    for letter, own in (("A", "first/survival_cox"), ("B", "second/responses")):
+        path = project.results / "figures" / f"{own}.csv"
+        with open(path, encoding="utf-8", newline="") as handle:
+            marks = list(csv.DictReader(handle))
+        mine = [mark for mark in drawn if mark["panel"].startswith(letter)]
+        assert [m["x"] for m in mine] == [m["x"] for m in marks]
+        alone += len(marks)
+    assert len(drawn) == alone
 
 
 def test_an_edited_estimator_reruns_its_results(project):

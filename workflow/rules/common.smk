@@ -25,6 +25,7 @@ from reanalysis.plan import (
     figures_of,
     fingerprint,
     methods_of,
+    panels_of,
     project_files,
     run_name,
 )
@@ -38,12 +39,16 @@ try:
     check_config(config, CONFIG_FILES)
     STUDIES = find_studies(config, CONFIG_FILES)
     COMPARED = find_runs(config["results_dir"], config["compare"])
+    PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
 except InputError as error:
     sys.exit(f"Error in the configuration. {error}")
 
 #: Rows in the first folder are public; further ones hold private rows.
 DATA_DIRS = config["data_dir"]
 PUBLIC = DATA_DIRS if isinstance(DATA_DIRS, str) else DATA_DIRS[0]
+#: What figures look like, and the endings of their files.
+LOOKS = {key: value for key, value in config["figures"].items() if key != "panels"}
+ENDINGS = ("pdf", "svg", "png", "csv", "txt", "alt.txt")
 RUN = f"{config['results_dir']}/{config['run']}"
 if COMPARED:  # in a folder of their own, so that those of the runs are left alone
     RUN = f"{config['results_dir']}/comparisons/{'-vs-'.join(COMPARED)}"
@@ -53,10 +58,9 @@ COMPARISON = [
     *(
         f"{RUN}/moved_{name}.{ending}"
         for name in list(COMPARED)[1:]
-        for ending in ("pdf", "svg", "png", "csv", "txt")
+        for ending in ENDINGS
     ),
 ]
-PLAN = {study: analyses_of(folders) for study, folders in STUDIES.items()}
 LETTERS = [name for name, plan in PLAN.items() if awaits(plan)]
 #: What each format of the report is called.
 REPORT = {
@@ -70,6 +74,11 @@ REPORT = {
 }
 try:
     GRIDS = multiverse.multiverses(config, PLAN)
+    FIGURES = {
+        study: figures_of(plan) | multiverse.figures(GRIDS.get(study, {}))
+        for study, plan in PLAN.items()
+    }
+    PANELS = panels_of(config["figures"]["panels"], FIGURES, CONFIG_FILES)
 except InputError as error:
     sys.exit(f"Error in the configuration. {error}")
 SHOWN = ("claims", "results", "sensitivity")
@@ -163,7 +172,7 @@ def member_files(wildcards, method):
 
 def figures(study):
     """The figures of a study: the analysis each belongs to, by name."""
-    return figures_of(PLAN[study]) | multiverse.figures(GRIDS.get(study, {}))
+    return FIGURES[study]
 
 
 def curves(study, ending):
@@ -186,7 +195,16 @@ def figure_files(study):
     return [
         f"{RUN}/figures/{study}/{figure}.{ending}"
         for figure in figures(study)
-        for ending in ("pdf", "svg", "png", "csv", "txt")
+        for ending in ENDINGS
+    ]
+
+
+def drawn_from(study):
+    """What the figures of a study are drawn from, beside its estimates and claims."""
+    parts = [*families(study), "consistency"]
+    return [
+        *(f"{RUN}/work/{study}/{part}.json" for part in parts),
+        *curves(study, ".json"),
     ]
 
 
@@ -238,6 +256,9 @@ def targets():
         f"{RUN}/multiverse.csv",
         f"{RUN}/multiverse_summary.csv",
         *(name for study in STUDIES for name in figure_files(study)),
+        *expand(
+            f"{RUN}/figures/panels/{{panel}}.{{ending}}", panel=PANELS, ending=ENDINGS
+        ),
         *(f"{RUN}/tables/{study}/{table}.html" for study in STUDIES for table in SHOWN),
         *(f"{RUN}/letters/{name}.{end}" for name in LETTERS for end in ("docx", "txt")),
         f"{RUN}/letters/letters.csv",

@@ -5,7 +5,7 @@
 INPUT   none that a rule could make: the files of results/<run>/ are read as they
         are, and a hash of them among the parameters tells when they have changed
 OUTPUT  comparisons/<first>-vs-<second>/: index.html, summary.txt, differences.csv,
-        verdicts.csv, estimates.csv, moved_<run>.{pdf,svg,png,csv,txt}
+        verdicts.csv, estimates.csv, moved_<run>.*
 
 While runs are compared this is the only rule there is, so that nothing can rebuild
 or overwrite one.
@@ -24,7 +24,7 @@ if COMPARED:
             code=code("reanalysis.steps.compare_runs"),
             runs=COMPARED,
             content={name: digest(folder) for name, folder in COMPARED.items()},
-            looks=config["figures"],
+            looks=LOOKS,
             run_folder=run_folder,
         script:
             "../scripts/compare_runs.py"

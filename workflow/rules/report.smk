@@ -1,13 +1,14 @@
 """What a run ends in: the report, the settings as used, where they came from.
 
 INPUT   everything above
-OUTPUT  report/index.html, figures/overview/scoreboard.*, config.yaml as merged,
+OUTPUT  report/index.html, figures/overview/*, config.yaml as merged,
         provenance.json (versions, input hashes, seed, time) and status.txt
 """
 
 OVERVIEW = [
-    f"{RUN}/figures/overview/scoreboard.{ending}"
-    for ending in ("pdf", "svg", "png", "csv", "txt")
+    f"{RUN}/figures/overview/{figure}.{ending}"
+    for figure in ("scoreboard", "evidence_map")
+    for ending in ENDINGS
 ]
 
 # The templates, the style and the script of the page.
@@ -19,26 +20,30 @@ PAGE = sorted(
 
 rule overview:
     input:
+        checked=expand(f"{RUN}/checked/{{study}}.json", study=STUDIES),
         claims=expand(f"{RUN}/claims/{{study}}.csv", study=STUDIES),
         style=STYLE,
     output:
-        pdf=f"{RUN}/figures/overview/scoreboard.pdf",
-        svg=f"{RUN}/figures/overview/scoreboard.svg",
-        png=report(
+        files=[name for name in OVERVIEW if not name.endswith(".png")],
+        scoreboard=report(
             f"{RUN}/figures/overview/scoreboard.png",
             caption="../report/scoreboard.rst",
             category="1 Overview",
             labels={"figure": "printed against recomputed"},
         ),
-        csv=f"{RUN}/figures/overview/scoreboard.csv",
-        txt=f"{RUN}/figures/overview/scoreboard.txt",
+        evidence_map=report(
+            f"{RUN}/figures/overview/evidence_map.png",
+            caption="../report/evidence_map.rst",
+            category="1 Overview",
+            labels={"figure": "evidence map"},
+        ),
     log:
         f"{RUN}/logs/overview.log",
     conda:
         ENVIRONMENT
     params:
         code=code("reanalysis.steps.overview"),
-        looks=config["figures"],
+        looks=LOOKS,
         run_folder=run_folder,
     script:
         "../scripts/overview.py"

@@ -1,4 +1,4 @@
-"""Rule overview: the scoreboard of printed against recomputed numbers."""
+"""Rule overview: the scoreboard and the evidence map of all studies."""
 
 from reanalysis.job import run
 
@@ -6,7 +6,8 @@ run(
     "reanalysis.steps.overview:overview",
     run_folder=snakemake.params.run_folder,
     log=snakemake.log[0],
+    checked=snakemake.input.checked,
     claims=snakemake.input.claims,
     looks=snakemake.params.looks,
-    output=snakemake.output.png,
+    folder=f"{snakemake.params.run_folder}/figures/overview",
 )

@@ -22,6 +22,7 @@ from reanalysis.ensembles.estimates import (
     veil,
 )
 from reanalysis.ensembles.member_sets import MemberSet
+from reanalysis.ensembles.middle_curve import middle
 from reanalysis.ensembles.pooling import Pooled
 from reanalysis.reporting.convention_text import setting_named
 from reanalysis.results import Estimate
@@ -167,7 +168,10 @@ def _veil(study: Mapping, analysis: Mapping, sets: Sequence[MemberSet]) -> list[
     """Return the curves of members, and the printed one they come from."""
     if analysis["method"] != "kaplan_meier" or not sets:
         return []
-    tables = {"veil": veil(sets, analysis).to_dict(orient="list")}
+    tables = {
+        "veil": veil(sets, analysis).to_dict(orient="list"),
+        "middle": middle(sets, analysis).to_dict(orient="list"),
+    }
     curve = study["ensembles"][analysis["dataset"]].get("curve")
     if curve:
         tables["printed"] = printed_steps(curve)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import csv
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import yaml
@@ -45,23 +47,38 @@ ENSEMBLES = frozenset({"curve", "simulated"})
 _DATA = ("", "_sensitivity")
 _SCENARIOS = ("",)
 _MODEL = ("", "_likelihood", "_residuals")
+#: Of members one figure, whatever the scenarios.
+_OF_MEMBERS = {"members": _SCENARIOS}
 #: Figures of a method by kind of data: suffixes to the name of the analysis.
 FIGURES = {
-    "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA},
+    "kaplan_meier": {"individual": _DATA, "reconstructed": _DATA, **_OF_MEMBERS},
     "matching": {"individual": _DATA, "reconstructed": _DATA},
     "competing_risks": {"individual": _DATA, "reconstructed": _DATA},
-    "wilcoxon": {"individual": _DATA, "reconstructed": _DATA, "summary": _SCENARIOS},
+    "wilcoxon": {
+        "individual": _DATA,
+        "reconstructed": _DATA,
+        "summary": _SCENARIOS,
+        **_OF_MEMBERS,
+    },
     "design": {"summary": _SCENARIOS},
-    "cox": {"individual": _MODEL, "reconstructed": _MODEL, "summary": _SCENARIOS},
+    "cox": {
+        "individual": _MODEL,
+        "reconstructed": _MODEL,
+        "summary": _SCENARIOS,
+        **_OF_MEMBERS,
+    },
     "recurrent_events": {"individual": _DATA, "reconstructed": _DATA},
     "before_after_counts": {
         "individual": _DATA,
         "reconstructed": _DATA,
         "summary": _SCENARIOS,
+        **_OF_MEMBERS,
     },
     "longitudinal": {"individual": _DATA, "reconstructed": _DATA},
     **{
-        method: dict.fromkeys(("individual", "reconstructed", "summary"), _SCENARIOS)
+        method: dict.fromkeys(
+            ("individual", "reconstructed", "summary", "members"), _SCENARIOS
+        )
         for method in (
             "log_rank",
             "fixed_time",
@@ -73,6 +90,14 @@ FIGURES = {
         )
     },
 }
+#: Of a small trial every patient is a bar: rows of the table at most.
+MOST_BARS = 60
+SWIMMERS = frozenset({"kaplan_meier", "competing_risks", "recurrent_events"})
+#: Methods whose printed p-values are held against all that their tests can give, and
+#: the largest population of it: with more patients, as with a log-rank test of twenty,
+#: nearly every p-value is among them.
+LADDERS = frozenset({"wilcoxon", "tables", "cox"})
+MOST_LADDER = 60
 
 
 def methods_of(plan: Mapping[str, Mapping]) -> list[str]:
@@ -91,8 +116,7 @@ def figures_of(plan: Mapping[str, Mapping]) -> dict[str, str]:
     return {
         f"{name}{suffix}": name
         for name, analysis in plan.items()
-        if not analysis["awaited"]
-        for suffix in FIGURES.get(analysis["method"], {}).get(analysis["kind"], ())
+        for suffix in _suffixes(analysis)
     }
 
 
@@ -107,6 +131,48 @@ def ensembles_of(plan: Mapping[str, Mapping], method: str | None = None) -> list
             and method in (None, analysis["method"])
         }
     )
+
+
+def _suffixes(analysis: Mapping) -> tuple[str, ...]:
+    """Return what the names of an analysis' figures have beyond its own."""
+    method, kind = analysis["method"], analysis["kind"]
+    if analysis["awaited"]:
+        laddered = method in LADDERS and analysis["p_values"]
+        return ("_attainable",) if laddered else ()
+    suffixes = FIGURES.get(method, {}).get(kind, ())
+    observed = kind in ("individual", "reconstructed")
+    if method in SWIMMERS and observed and analysis["rows"] <= MOST_BARS:
+        suffixes += ("_swimmer",)
+    return suffixes
+
+
+def panels_of(
+    panels: Mapping[str, Sequence[str]],
+    figures: Mapping[str, Mapping[str, str]],
+    files: Sequence[str | Path] = (),
+) -> dict[str, list[tuple[str, str, str]]]:
+    """Return study, figure and analysis of the parts of each combined figure.
+
+    ``figures`` are those of every study of this run, with the analysis of each. Raises
+    :class:`InputError` for a figure that is not among them.
+    """
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for name, parts in panels.items():
+        for part in parts:
+            study, _, figure = part.partition("/")
+            own = figures.get(study, {})
+            if figure not in own:
+                raise InputError(
+                    "there is no such figure in this run",
+                    file=files[-1] if files else "config.yaml",
+                    column=f"figures: panels: {name}",
+                    value=part,
+                    expected=f"of {study}: " + ", ".join(sorted(own))
+                    if study in figures
+                    else "a study of this run: " + ", ".join(sorted(figures)),
+                )
+            found.setdefault(name, []).append((study, figure, own[figure]))
+    return found
 
 
 def run_name(config: Mapping, files: Sequence[str | Path]) -> object:
@@ -151,7 +217,9 @@ def analyses_of(folders: Sequence[str | Path]) -> dict[str, dict[str, object]]:
 
     Reads study.yaml leniently: of a file with mistakes whatever can be read is
     returned, and the check of the study says what is wrong. ``awaited`` tells
-    that its table has no rows.
+    that its table has no rows, ``rows`` counts them (no further than
+    :data:`MOST_BARS` and one), ``p_values`` tells that a p-value of few patients is
+    printed.
     """
     files = {
         path.name: path
@@ -170,6 +238,10 @@ def analyses_of(folders: Sequence[str | Path]) -> dict[str, dict[str, object]]:
         kinds = {
             name: str(declared["kind"]) for name, declared in study["datasets"].items()
         }
+        rows = {name: _rows(path) for name, path in datasets.items()}
+        tested = _with_p_value(files.get("claims.csv"))
+        populations = study.get("populations", {})
+        sizes = {name: own.get("n", 0) for name, own in populations.items()}
         return {
             name: {
                 "method": declared["method"],
@@ -178,7 +250,10 @@ def analyses_of(folders: Sequence[str | Path]) -> dict[str, dict[str, object]]:
                 "members": declared["dataset"] if kind in ENSEMBLES else "",
                 "awaited": declared["method"] not in WITHOUT_TABLE
                 and kind != "simulated"
-                and not _has_rows(datasets.get(declared.get("dataset"))),
+                and not rows.get(declared.get("dataset")),
+                "rows": rows.get(declared.get("dataset"), 0),
+                "p_values": name in tested
+                and 0 < sizes.get(declared.get("population"), 0) <= MOST_LADDER,
             }
             for name, declared in study["analyses"].items()
             for kind in [kinds.get(declared.get("dataset"), "summary")]
@@ -188,11 +263,25 @@ def analyses_of(folders: Sequence[str | Path]) -> dict[str, dict[str, object]]:
         return {}
 
 
-def _has_rows(path: Path | None) -> bool:
+def _rows(path: Path | None) -> int:
+    """Count the rows below a header, as far as it matters."""
     if path is None:
-        return False
+        return 0
     with open(path, "rb") as handle:
-        return bool(handle.readline() and handle.readline().strip())
+        handle.readline()
+        return sum(1 for line in islice(handle, MOST_BARS + 1) if line.strip())
+
+
+def _with_p_value(path: Path | None) -> set[str]:
+    """Return the analyses of which claims.csv has a p-value that is no constraint."""
+    if path is None:
+        return set()
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as handle:
+        return {
+            str(row["analysis"])
+            for row in csv.DictReader(handle)
+            if row.get("field") == "p_value" and row.get("role") != "constraint"
+        }
 
 
 #: What a run needs of the project beside its studies.

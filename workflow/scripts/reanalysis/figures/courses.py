@@ -55,7 +55,7 @@ def draw(
     span = (float(times.min()) - edge, float(times.max()) + edge)
     time_ticks = _time_ticks(times, span, width)
     if any(names):
-        heads = [sheet.wrap(_head(n, patients), width, most=3) for n in names]
+        heads = [sheet.wrap(_head(n, patients), width, most=6) for n in names]
         depth = max(map(len, heads))
         for number, head in enumerate(heads):
             x = left + number * (width + gap) + width / 2

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reanalysis.figures.scales import linear_ticks, log_ticks, tick_labels
 from reanalysis.figures.sheet import MARGIN, TIED, Sheet, watermark
-from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, PALE, PRINTED
+from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, PALE, PRINTED, Said
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,6 +75,11 @@ class _Row:
 
 def draw(sheet: Sheet, forest: Forest) -> None:
     """Add a forest plot to the sheet."""
+    panel = forest.title
+    for line in forest.lines:
+        panel = line.label if line.role == "heading" else panel
+        _record(sheet, panel, line)
+    forest = _said(sheet, forest)
     if forest.title:
         sheet.paragraph(forest.title, weight="bold")
     for text in forest.legend:
@@ -99,8 +104,8 @@ def draw(sheet: Sheet, forest: Forest) -> None:
     rows = _rows(sheet, forest, label, columns, starts)
     sheet.y += 3
     height = sheet.y - top
-    limits = _limits(forest)
-    ticks = _ticks(sheet, forest, limits, width)
+    limits = limits_of(forest)
+    ticks = ticks_of(sheet, forest, limits, width)
     sheet.plot(
         lambda axes: _marks(axes, forest, rows, height, limits, ticks, sheet),
         x=left,
@@ -110,7 +115,7 @@ def draw(sheet: Sheet, forest: Forest) -> None:
     )
     sheet.y += 6
     for tick, text in zip(ticks, tick_labels(ticks), strict=True):
-        x = left + width * _share(tick, limits, forest.scale)
+        x = left + width * share_of(tick, limits, forest.scale)
         sheet.text(x, sheet.y, text, size=small, align="center")
     sheet.y += sheet.line_height(small)
     # The name of the axis may reach beyond it, but not beyond the page.
@@ -119,19 +124,37 @@ def draw(sheet: Sheet, forest: Forest) -> None:
     centre = left + width / 2
     centre = min(max(centre, MARGIN + reach), sheet.width - MARGIN - reach)
     sheet.y = sheet.text(centre, sheet.y, lines, size=small, align="center")
-    for line in forest.lines:
-        _record(sheet, forest, line)
+
+
+def _said(sheet: Sheet, forest: Forest) -> Forest:
+    """Return the forest in the words of the settings, which columns are made for."""
+    said = sheet.look.said
+    return replace(
+        forest,
+        headers=[said(header) for header in forest.headers],
+        lines=[
+            replace(
+                line, label=said(line.label), cells=tuple(said(c) for c in line.cells)
+            )
+            for line in forest.lines
+        ],
+    )
 
 
 def _untied(forest: Forest) -> Forest:
     return replace(
         forest,
-        headers=[header.replace(TIED, " ") for header in forest.headers],
+        headers=[_loose(header) for header in forest.headers],
         lines=[
-            replace(line, cells=tuple(cell.replace(TIED, " ") for cell in line.cells))
+            replace(line, cells=tuple(_loose(cell) for cell in line.cells))
             for line in forest.lines
         ],
     )
+
+
+def _loose(text: str) -> Said:
+    """Return a text in the words it has, which may break anywhere."""
+    return Said(text.replace(TIED, " "))
 
 
 def _rows(
@@ -269,11 +292,12 @@ def _header(
     return bottom + 1
 
 
-def _value(forest: Forest, x: float) -> float:
+def shown(forest: Forest, x: float) -> float:
+    """Return a number on the scale of the axis: shares in per cent."""
     return 100 * x if forest.scale == "percent" else x
 
 
-def _limits(forest: Forest) -> tuple[float, float]:
+def limits_of(forest: Forest) -> tuple[float, float]:
     """Return the ends of the axis; limits far beyond the estimates become arrows."""
     if forest.scale == "p":
         p = [
@@ -299,7 +323,7 @@ def _limits(forest: Forest) -> tuple[float, float]:
             low, high = low / 1.3, high * 1.3
         return low / 1.08, high * 1.08
     if forest.scale == "percent":
-        bottom, top = _value(forest, low), _value(forest, high)
+        bottom, top = shown(forest, low), shown(forest, high)
         if bottom >= 0 and top <= 100:
             return -1.0, 101.0
         room = 0.03 * (top - bottom)
@@ -334,7 +358,7 @@ def _usable(values: Sequence[float], log: bool) -> list[float]:
     return [x for x in values if math.isfinite(x) and (x > 0 or not log)]
 
 
-def _ticks(
+def ticks_of(
     sheet: Sheet, forest: Forest, limits: tuple[float, float], width: float
 ) -> list[float]:
     """Return round ticks whose labels stand apart."""
@@ -344,8 +368,8 @@ def _ticks(
         texts = tick_labels(ticks)
         edges = [
             (
-                width * _share(t, limits, forest.scale) - reach,
-                width * _share(t, limits, forest.scale) + reach,
+                width * share_of(t, limits, forest.scale) - reach,
+                width * share_of(t, limits, forest.scale) + reach,
             )
             for t, reach in zip(
                 ticks, (sheet.measure(x, sheet.small) / 2 for x in texts), strict=True
@@ -356,7 +380,8 @@ def _ticks(
     return ticks[:1]
 
 
-def _share(x: float, limits: tuple[float, float], scale: str) -> float:
+def share_of(x: float, limits: tuple[float, float], scale: str) -> float:
+    """Return where a number stands between the ends of the axis, 0 to 1."""
     low, high = limits
     if scale in ("log", "p"):
         return math.log(x / low) / math.log(high / low)
@@ -382,7 +407,7 @@ def _marks(
         axes.minorticks_off()
     axes.set_xlim(low, high)
     axes.set_ylim(height, 0)
-    neutral = 0.05 if p_scale else _value(forest, forest.neutral)
+    neutral = 0.05 if p_scale else shown(forest, forest.neutral)
     for top, bottom, _ in _parts(forest, rows, height):
         if low < neutral < high:
             axes.plot([neutral, neutral], [top, bottom], color=GREY, lw=0.7)
@@ -404,12 +429,12 @@ def _one(
     color: str,
     observed: bool,
 ) -> None:
-    low, high = (_value(forest, x) for x in (line.low, line.high))
-    spread = [_value(forest, x) for x in line.spread]
+    low, high = (shown(forest, x) for x in (line.low, line.high))
+    spread = [shown(forest, x) for x in line.spread]
     if all(math.isfinite(x) for x in spread):
         a, b = (min(max(x, limits[0]), limits[1]) for x in spread)
         axes.plot([a, b], [y, y], color=PALE, lw=5, solid_capstyle="butt", zorder=1)
-    x = line.p_value if forest.scale == "p" else _value(forest, line.estimate)
+    x = line.p_value if forest.scale == "p" else shown(forest, line.estimate)
     ink = PRINTED if line.role == "printed" else color
     if line.role == "range":
         if math.isfinite(low) and math.isfinite(high):
@@ -441,7 +466,7 @@ def _one(
                 )  # fmt: skip
     if math.isfinite(x):
         _point(axes, line.role, x, y, limits, ink, observed)
-    printed = _value(forest, line.printed)
+    printed = shown(forest, line.printed)
     if line.role != "printed" and math.isfinite(printed):
         _point(axes, "beside", printed, y, limits, PRINTED, observed)
 
@@ -485,7 +510,7 @@ def _printed_line(
     """Draw the printed value of a block through the rows it is to be held against."""
     for top, bottom, lines in _parts(forest, rows, height):
         for line in lines:
-            x = line.p_value if forest.scale == "p" else _value(forest, line.estimate)
+            x = line.p_value if forest.scale == "p" else shown(forest, line.estimate)
             if line.role == "printed" and limits[0] <= x <= limits[1]:
                 axes.plot(
                     [x, x], [top, bottom], color=PRINTED, lw=0.7, ls=(0, (1, 1.6)),
@@ -504,12 +529,12 @@ def _parts(
         yield top, bottom, forest.lines[start + 1 : end]
 
 
-def _record(sheet: Sheet, forest: Forest, line: Line) -> None:
+def _record(sheet: Sheet, panel: str, line: Line) -> None:
     if line.role == "heading":
         return
     sheet.note(
         line.role,
-        panel=forest.title,
+        panel=panel,
         series=line.label,
         x=line.estimate,
         low=line.low,
@@ -518,11 +543,11 @@ def _record(sheet: Sheet, forest: Forest, line: Line) -> None:
         text="; ".join(cell for cell in line.cells if cell),
     )
     if math.isfinite(line.printed):
-        sheet.note("printed", panel=forest.title, series=line.label, x=line.printed)
+        sheet.note("printed", panel=panel, series=line.label, x=line.printed)
     if math.isfinite(line.spread[0]):
         sheet.note(
             "range over scenarios",
-            panel=forest.title,
+            panel=panel,
             series=line.label,
             low=line.spread[0],
             high=line.spread[1],

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reanalysis.figures.follow_up import DIAMOND, remarks
 from reanalysis.figures.points import left_margin
 from reanalysis.figures.scales import log_ticks, tick_labels
 from reanalysis.figures.sheet import MARGIN, Sheet, series_key, watermark
-from reanalysis.figures.style import GREY, NOT_OBSERVED
+from reanalysis.figures.style import GREY, NOT_OBSERVED, PRINTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,12 +39,14 @@ def draw(
     ends: Mapping[str, tuple[float, float]],
     cut: float,
     cut_said: str,
+    printed: Sequence[tuple[float, str]] = (),
 ) -> None:
     """Add a panel of one hazard ratio.
 
     ``curves``: ``coefficient`` and the height of each curve (:data:`CURVES`) less its
     maximum; ``said``: a line of text per curve; ``ends``: its limits, log scale;
-    ``cut``: the height at the limits, named by ``cut_said``.
+    ``cut``: the height at the limits, named by ``cut_said``. ``printed``: hazard ratios
+    a paper prints, with their texts.
     """
     sheet.paragraph(title, weight="bold")
     at = np.array(curves["coefficient"], dtype=float)
@@ -57,6 +60,7 @@ def draw(
         start = series_key(sheet, MARGIN, sheet.y, looks[name], sheet.size)
         lines = sheet.wrap(said[name], sheet.width - MARGIN - start)
         sheet.y = sheet.text(start, sheet.y, lines)
+    remarks(sheet, (), [("", ratio, 0.0, text) for ratio, text in printed])
     axis = "Log likelihood below its maximum"
     height = min(max(0.42 * sheet.inner, 110.0), 170.0)
     need, lines = left_margin(sheet, axis, height, _TICKS)
@@ -83,6 +87,10 @@ def draw(
                 inside, [cut] * len(inside), ls="none", marker=look.marker,
                 color=look.color, markersize=4, zorder=4,
             )  # fmt: skip
+        for ratio, _ in printed:
+            if low < math.log(ratio) < high:
+                axes.axvline(math.log(ratio), color=PRINTED, lw=0.7, ls=(0, (1, 1.6)))
+                axes.plot([math.log(ratio)], [0], clip_on=False, zorder=5, **DIAMOND)
         axes.set_xlim(low, high)
         axes.set_ylim(-DEPTH, 0.12)
         axes.set_xticks([math.log(r) for r in ratios], [""] * len(ratios))
@@ -113,3 +121,5 @@ def draw(
         for x in ends[name]:
             if math.isfinite(x):
                 sheet.note("limit", x=math.exp(x), y=cut, **own)
+    for ratio, text in printed:
+        sheet.note("printed", panel=title, x=ratio, text=text)

@@ -53,7 +53,7 @@ def draw(
     for place, group in enumerate(groups):
         count = sum(1 for p in people.values() if p["group"] == group)
         used = sum(1 for p in people.values() if p["group"] == group and p["set"])
-        said = f"{group}: {used} of {count} matched"
+        said = sheet.wrap(f"{group}: {used} of {count} matched", width, weight="bold")
         if place == 0:
             sheet.y = sheet.text(left, sheet.y, said, weight="bold") + 2
             top = sheet.y
@@ -74,7 +74,9 @@ def draw(
         sheet.text(x, bottom, _percent(tick), size=sheet.small, align="center")
     sheet.y = bottom + sheet.line_height(sheet.small) + 1
     axis = "Propensity score (%, on the scale of its log odds)"
-    sheet.y = sheet.text(left + width / 2, sheet.y, axis, align="center")
+    sheet.y = sheet.text(
+        left + width / 2, sheet.y, sheet.wrap(axis, width), align="center"
+    )
     sheet.y = sheet.text(left, sheet.y, last, weight="bold") + 1
     for patient in patients:
         sheet.note(

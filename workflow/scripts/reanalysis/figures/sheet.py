@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, Look
+from reanalysis.figures.style import GREY, INK, NOT_OBSERVED, Look, Said
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Filled = TypeVar("Filled")
+
 POINTS_PER_MM = 72 / 25.4
 MARGIN = 4.0
 LEADING = 1.3
+#: Width over height of a slide, and the widths in millimetres tried for its page: type
+#: of 8 points reads like 21 points on a slide of 13.3 inches, down to 8.
+SLIDE = 16 / 9
+SLIDE_WIDTHS = (130.0, 145.0, 160.0, 180.0, 200.0, 225.0, 254.0, 290.0, 338.0)
 #: Holds words together on a line.
 TIED = "\N{NO-BREAK SPACE}"
 
@@ -53,6 +59,17 @@ def _width(text: str, family: str, size: float, weight: str) -> float:
         return 0.0
     font = _font(family, size, weight)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+
+
+def _fitting(word: str, too_wide: Callable[[str], bool]) -> str:
+    """Return the longest start of a word that fits, cut at a mark if possible."""
+    n = 1
+    while n < len(word) and not too_wide(word[: n + 1]):
+        n += 1
+    for cut in range(n, max(1, n // 2), -1):
+        if word[cut - 1] in "-/_,;:)\u2013":
+            return word[:cut]
+    return word[:n]
 
 
 @dataclass(slots=True)
@@ -85,7 +102,6 @@ class Sheet:
     y: float = MARGIN
     drawn: list[dict[str, object]] = field(default_factory=list)
     _texts: list[_Text] = field(default_factory=list)
-    _lines: list[Line2D] = field(default_factory=list)
     _plots: list[_Plot] = field(default_factory=list)
     _strokes: list[tuple[Sequence[float], Sequence[float], dict]] = field(
         default_factory=list
@@ -114,8 +130,9 @@ class Sheet:
     def measure(
         self, text: str, size: float | None = None, weight: str = "normal"
     ) -> float:
-        """Return the width of a line of text."""
-        return _width(text, self.look.font, size or self.size, weight)
+        """Return the width of a line of text, in the words it will be drawn in."""
+        said = str(self.look.said(text))
+        return _width(said, self.look.font, size or self.size, weight)
 
     def wrap(
         self,
@@ -131,36 +148,31 @@ class Sheet:
         """
         lines: list[str] = []
         line = ""
-        for word in filter(None, str(text).replace("\n", " ").split(" ")):
+        said = self.look.said(str(text).replace("\n", " "))
+
+        def too_wide(part: str) -> bool:
+            return _width(part, self.look.font, size or self.size, weight) > width
+
+        for word in filter(None, said.split(" ")):
             joined = f"{line} {word}" if line else word
-            if self.measure(joined, size, weight) <= width:
+            if not too_wide(joined):
                 line = joined
                 continue
             if line:
                 lines.append(line)
             line = word
-            while self.measure(line, size, weight) > width and len(line) > 1:
-                head = self._fitting(line, width, size, weight)
+            while len(line) > 1 and too_wide(line):
+                head = _fitting(line, too_wide)
                 lines.append(head)
                 line = line[len(head) :]
         if line:
             lines.append(line)
         if len(lines) > most:
             last = lines[most - 1]
-            while last and self.measure(last + "\u2026", size, weight) > width:
+            while last and too_wide(last + "\u2026"):
                 last = last[:-1]
             lines = [*lines[: most - 1], last.rstrip() + "\u2026"]
-        return lines or [""]
-
-    def _fitting(self, word: str, width: float, size: float | None, weight: str) -> str:
-        """Return the longest start of a word that fits, cut at a mark if possible."""
-        n = 1
-        while n < len(word) and self.measure(word[: n + 1], size, weight) <= width:
-            n += 1
-        for cut in range(n, max(1, n // 2), -1):
-            if word[cut - 1] in "-/_,;:)\u2013":
-                return word[:cut]
-        return word[:n]
+        return [Said(line) for line in lines] or [Said()]
 
     def line_height(self, size: float | None = None) -> float:
         """Return the distance from one line of text to the next."""
@@ -182,22 +194,25 @@ class Sheet:
         size = size or self.size
         for line in [lines] if isinstance(lines, str) else lines:
             if line:
-                self._texts.append(_Text(x, y, line, size, color, weight, align, style))
+                said = str(self.look.said(line))
+                self._texts.append(_Text(x, y, said, size, color, weight, align, style))
             y += self.line_height(size)
         return y
 
     def vertical(self, x: float, y: float, line: str) -> None:
         """Place a line that reads upwards, its left edge at ``x``, centred on ``y``."""
+        said = str(self.look.said(line))
         self._texts.append(
-            _Text(x, y, line, self.size, INK, "normal", "center", "normal", 90.0)
+            _Text(x, y, said, self.size, INK, "normal", "center", "normal", 90.0)
         )
 
     def upright(self, x: float, y: float, lines: Sequence[str], size: float) -> None:
         """Place lines that read upwards, their ends at ``y``, centred on ``x``."""
         x -= len(lines) * self.line_height(size) / 2
         for line in lines:
+            said = str(self.look.said(line))
             self._texts.append(
-                _Text(x, y, line, size, INK, "normal", "top", "normal", 90.0)
+                _Text(x, y, said, size, INK, "normal", "top", "normal", 90.0)
             )
             x += self.line_height(size)
 
@@ -239,15 +254,22 @@ class Sheet:
 
     def figure(self) -> Figure:
         """Return the drawn figure."""
-        from matplotlib.figure import Figure
-
         width, height = self.width, self.y + MARGIN
-        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+        if not self.look.slide:
+            return page(width, height, [(self, 0.0, 0.0)])
+        # In the middle of a page of 16 to 9.
+        tall = max(height, width / SLIDE)
+        wide = tall * SLIDE
+        return page(wide, tall, [(self, (wide - width) / 2, (tall - height) / 2)])
+
+    def onto(self, figure: Figure, x0: float, y0: float) -> None:
+        """Draw on a page, the left upper corner at ``x0`` and ``y0`` points of it."""
+        width, height = (72 * float(inches) for inches in figure.get_size_inches())
         for plot in self._plots:
             axes = figure.add_axes(
                 (
-                    plot.x / width,
-                    1 - (plot.y + plot.height) / height,
+                    (x0 + plot.x) / width,
+                    1 - (y0 + plot.y + plot.height) / height,
                     plot.width / width,
                     plot.height / height,
                 )
@@ -255,13 +277,17 @@ class Sheet:
             plot.draw(axes)
         for x, y, looks in self._strokes:
             figure.add_artist(
-                Line2D([v / width for v in x], [1 - v / height for v in y], **looks)
+                Line2D(
+                    [(x0 + v) / width for v in x],
+                    [1 - (y0 + v) / height for v in y],
+                    **looks,
+                )
             )
         for t in self._texts:
             if t.rotation:
                 figure.text(
-                    t.x / width,
-                    1 - t.y / height,
+                    (x0 + t.x) / width,
+                    1 - (y0 + t.y) / height,
                     t.text,
                     fontproperties=_font(self.look.font, t.size, t.weight),
                     rotation=t.rotation,
@@ -272,8 +298,8 @@ class Sheet:
             # The baseline of a line of text lies at four fifths of its height.
             y = t.y + 0.5 * (self.line_height(t.size) - t.size) + 0.8 * t.size
             figure.text(
-                t.x / width,
-                1 - y / height,
+                (x0 + t.x) / width,
+                1 - (y0 + y) / height,
                 t.text,
                 fontproperties=_font(self.look.font, t.size, t.weight),
                 fontstyle=t.style,
@@ -281,7 +307,32 @@ class Sheet:
                 ha=t.align,
                 va="baseline",
             )
-        return figure
+
+
+def page(
+    width: float, height: float, placed: Iterable[tuple[Sheet, float, float]]
+) -> Figure:
+    """Return a figure of that size in points with sheets at their places."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+    for sheet, x, y in placed:
+        sheet.onto(figure, x, y)
+    return figure
+
+
+def filled(look: Look, fill: Callable[[Sheet], Filled]) -> tuple[Sheet, Filled]:
+    """Return a sheet with what ``fill`` puts on it, and what ``fill`` returns.
+
+    A slide takes the narrowest page of 16 to 9 on which everything has room, so that
+    its type is as large as can be. Only places are worked out again, nothing is drawn.
+    """
+    for width in SLIDE_WIDTHS if look.slide else (look.width_mm,):
+        sheet = Sheet(replace(look, width_mm=width))
+        told = fill(sheet)
+        if (sheet.y + MARGIN) * SLIDE <= sheet.width:
+            break
+    return sheet, told
 
 
 def rendered(figure: Figure, look: Look, title: str = "") -> dict[str, bytes]:
@@ -317,16 +368,17 @@ def rendered(figure: Figure, look: Look, title: str = "") -> dict[str, bytes]:
 
 def watermark(axes: Axes, kind: str, look: Look) -> None:
     """Write the kind of data that was never observed large and pale behind a plot."""
-    if kind not in NOT_OBSERVED:
+    if kind.lower() not in NOT_OBSERVED:
         return
     box = axes.get_position()
     page = axes.figure.get_size_inches() * 72
     width, height = box.width * page[0], box.height * page[1]
-    letters = _width(kind, look.font, 1.0, "bold")
+    said = str(look.said(kind))
+    letters = _width(said, look.font, 1.0, "bold")
     axes.text(
         0.5,
         0.5,
-        kind,
+        said,
         transform=axes.transAxes,
         ha="center",
         va="center",

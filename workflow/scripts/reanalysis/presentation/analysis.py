@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from reanalysis.analyses import PRIMARY
 from reanalysis.formatting import capitalised
 from reanalysis.presentation.wording import against, tested
-from reanalysis.reporting.printed import PrintedNumber, label_of, place_of
+from reanalysis.reporting.printed import (
+    PrintedNumber,
+    label_of,
+    place_of,
+    printed_said,
+)
 
 Rows = Sequence[Mapping]
 
@@ -32,8 +37,9 @@ class Panel:
 class Analysis:
     """One analysis of a study on its way to a figure.
 
-    ``tables`` are the panels' data, ``rows`` its own estimates, ``everything`` those
-    of the study; ``printed`` are the printed numbers of all analyses of the study.
+    ``tables`` are the panels' data, ``ladders`` the p-values its tests can give,
+    ``rows`` its own estimates, ``everything`` those of the study; ``printed`` are the
+    printed numbers of all analyses of the study.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class Analysis:
         study: Mapping,
         name: str,
         tables: Sequence[Mapping],
+        ladders: Sequence[Mapping],
         rows: Rows,
         everything: Rows,
         printed: Mapping[str, Sequence[PrintedNumber]],
@@ -50,6 +57,7 @@ class Analysis:
         self.declared = study["analyses"][name]
         self.endpoint = str(self.declared["endpoint"])
         self.tables = tables
+        self.ladders = ladders
         self.rows = rows
         self.primary = [row for row in rows if row["scenario"] == PRIMARY]
         self.everything = everything
@@ -75,6 +83,13 @@ class Analysis:
     def printed_of(self, endpoint: str) -> list[PrintedNumber]:
         """Return the printed numbers of an endpoint."""
         return [p for p in self.printed if p.place[0] in (endpoint, self.endpoint)]
+
+    def beside(self, row: Mapping, *fields: str) -> str:
+        """Return ``; printed 4.5 (F16)`` for what is printed of a row, or nothing."""
+        own = [
+            p for p in self.printed if p.place == place_of(row) and p.field in fields
+        ]
+        return f"; {printed_said(own)}" if own else ""
 
     def axis(self, panel: Panel) -> str:
         """Name the axis of what was measured, with its unit."""

@@ -89,7 +89,10 @@ def _effects(analysis: Analysis, endpoint: str) -> list[str]:
             continue
         name = name_of(str(row["statistic"])).lower()
         head = f"{row['term']}: {name}"
-        lines.append(f"{head[:1].upper()}{head[1:]} {estimate_text(row)}")
+        lines.append(
+            f"{head[:1].upper()}{head[1:]} {estimate_text(row)}"
+            + analysis.beside(row, "estimate", "p_value")
+        )
         analysis.shown.append(row)
         if len(lines) == 1:
             lines += _ties(analysis, row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from reanalysis.formatting import capitalised
 from reanalysis.presentation.analysis import Analysis, Panel
 from reanalysis.presentation.wording import (
     against,
@@ -33,7 +34,8 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
         lines=panel.tables.get("lines", {}),
         groups=[g for g in panel.sample["groups"] if g in present],
         change=None if change is None else float(change),
-        remarks=_slopes(analysis, panel.endpoint),
+        remarks=_slopes(analysis, panel.endpoint)
+        + _marks(bool(panel.tables.get("lines")), change is not None),
     )
     said = "A thin line with marks is a patient"
     if panel.tables.get("lines"):
@@ -42,6 +44,13 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
             "pointwise limits"
         )
     return said + ("; upright line: treatment." if change is not None else ".")
+
+
+def _marks(lines: bool, change: bool) -> list[str]:
+    """Name the marks that are no patient's course."""
+    named = ["thick: line of the model"] if lines else []
+    named += ["dashed: treatment"] if change else []
+    return [capitalised("; ".join(named))] if named else []
 
 
 def _slopes(analysis: Analysis, endpoint: str) -> list[str]:
@@ -66,7 +75,7 @@ def _slopes(analysis: Analysis, endpoint: str) -> list[str]:
         if not math.isnan(row["p_value"]):
             text += f", p {p_said(row['p_value'])}"
             tests[str(row["test"])] = None
-        said[place] = text
+        said[place] = text + analysis.beside(row, "estimate", "p_value")
     changes = [t for place, t in said.items() if "change" in place[0]]
     lines = list(said.values())
     lines = lines if len(lines) <= 6 else changes or lines[:6]

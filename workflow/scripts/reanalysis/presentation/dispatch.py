@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reanalysis.analyses import PRIMARY
 from reanalysis.formatting import capitalised
 from reanalysis.presentation import (
+    alt_text,
     balance,
     chances,
     courses,
@@ -23,12 +25,16 @@ from reanalysis.presentation import (
     groups,
     incidence,
     kaplan_meier,
+    ladder,
     likelihood,
     mean_cumulative,
+    member_forest,
     paired,
     residuals,
     selection,
     specification_curve,
+    swimmer,
+    veil,
     visits,
 )
 from reanalysis.presentation.analysis import Analysis, Panel, Rows
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
 
 #: Figures of patients' data, in the order they are drawn: by the table they need.
 BY_TABLE = {
+    "veil": veil,
     "curve": kaplan_meier,
     "incidence": incidence,
     "pairs": paired,
@@ -55,65 +62,110 @@ BY_TABLE = {
 }
 #: Figures of a model, a panel per column: by the end of their name.
 BY_PART = {"likelihood": likelihood, "residuals": residuals}
+#: Figures that need no table of the method: by the end of their name.
+OF_ITSELF = {"swimmer": swimmer, "attainable": ladder}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of a figure: title, caption, and a text for who cannot see it."""
+
+    title: str
+    caption: str
+    alt: str
+
+
+class Results:
+    """What the jobs before left of one study, from which its figures are made.
+
+    ``tables`` maps an analysis to the data its method gives for drawing, ``ladders``
+    to the p-values that tests can give for it, ``curves`` the figure of a multiverse to
+    its data; ``failures`` tells why a method, or its multiverse, has none.
+    """
+
+    def __init__(
+        self,
+        study: Mapping,
+        *,
+        tables: Mapping[str, list],
+        ladders: Mapping[str, list],
+        failures: Mapping[str, str],
+        rows: Rows,
+        claims: Rows,
+        curves: Mapping[str, Mapping] = MappingProxyType({}),
+    ) -> None:
+        self.study = study
+        self.curves = curves
+        self.tables = tables
+        self.ladders = ladders
+        self.failures = failures
+        self.rows = rows
+        self.printed = printed_numbers(claims, rows)
+        self.by_analysis: dict[str, list[Mapping]] = {}
+        for row in rows:
+            self.by_analysis.setdefault(str(row["analysis"]), []).append(row)
+
+    def fill(self, sheet: Sheet, name: str, analysis: str) -> Told:
+        """Put the figure of that name on a sheet and return what is to be told of it.
+
+        Whatever failed (the study, or the method) becomes a figure that says so.
+        """
+        from reanalysis.figures.sheet import notice
+
+        title = (
+            f"{self.study.get('title', self.study['id'])}: "
+            f"{_label(self.study, analysis)}"
+        )
+        problem = _problem(self.study, analysis, self.failures)
+        if not problem:
+            part = name.removeprefix(analysis).removeprefix("_")
+            own = self.by_analysis.get(analysis, [])
+            shown = Analysis(
+                study=self.study,
+                name=analysis,
+                tables=self.tables.get(analysis, []),
+                ladders=self.ladders.get(analysis, []),
+                rows=own,
+                everything=self.rows,
+                printed=self.printed,
+            )
+            if part.startswith("multiverse_"):
+                caption = _multiverse(sheet, shown, self.curves.get(name))
+                problem = self.failures.get(f"multiverse_{shown.declared['method']}")
+                problem = problem or specification_curve.UNDRAWN
+            else:
+                caption = _captioned(sheet, shown, part)
+                undrawn = {**BY_PART, **OF_ITSELF}.get(part)
+                problem = undrawn.UNDRAWN if undrawn else _no_numbers(own)
+            if caption:
+                kind = shown.declared["kind"]
+                alt = alt_text.described(title, kind, sheet.drawn)
+                return Told(title, caption, alt)
+        notice(sheet, _label(self.study, analysis), problem)
+        text = captions.failure(title, problem)
+        return Told(title, text, text.strip())
 
 
 def draw(
-    study: Mapping,
-    *,
-    tables: Mapping[str, list],
-    failures: Mapping[str, str],
-    rows: Rows,
-    claims: Rows,
-    figures: Mapping[str, str],
-    looks: Mapping,
-    folder: str,
-    curves: Mapping[str, Mapping] = MappingProxyType({}),
+    results: Results, *, figures: Mapping[str, str], looks: Mapping, folder: str
 ) -> None:
-    """Write every figure of one study.
-
-    ``figures`` maps the name of each figure to its analysis, ``tables`` the analysis
-    to the data its method gives for drawing, ``curves`` the figure of a multiverse to
-    its data. Whatever failed (the study, or a method or its multiverse in
-    ``failures``) becomes a figure that says so.
-    """
-    from reanalysis.figures.sheet import Sheet, notice, rendered
+    """Write every figure of one study; ``figures`` maps each to its analysis."""
+    from reanalysis.figures.sheet import filled
     from reanalysis.figures.style import Look
 
     look = Look.of(looks)
-    by_analysis: dict[str, list[Mapping]] = {}
-    for row in rows:
-        by_analysis.setdefault(str(row["analysis"]), []).append(row)
-    printed = printed_numbers(claims, rows)
     with look.applied():
         for name, analysis in figures.items():
-            sheet = Sheet(look)
-            problem = _problem(study, analysis, failures)
-            title = f"{study.get('title', study['id'])}: {_label(study, analysis)}"
-            text = None
-            if not problem:
-                part = name.removeprefix(analysis).removeprefix("_")
-                own = by_analysis.get(analysis, [])
-                shown = Analysis(
-                    study=study,
-                    name=analysis,
-                    tables=tables.get(analysis, []),
-                    rows=own,
-                    everything=rows,
-                    printed=printed,
-                )
-                undrawn = BY_PART.get(part)
-                problem = undrawn.UNDRAWN if undrawn else _no_numbers(own)
-                if part.startswith("multiverse_"):
-                    text = _multiverse(sheet, shown, curves.get(name))
-                    problem = failures.get(f"multiverse_{shown.declared['method']}")
-                    problem = problem or specification_curve.UNDRAWN
-                else:
-                    text = _captioned(sheet, shown, part)
-                problem = "" if text else problem
-            if problem:
-                notice(sheet, _label(study, analysis), problem)
-                text = captions.failure(title, problem)
-            write_figure(f"{folder}/{name}", sheet, text or "", rendered, look, title)
+            sheet, told = filled(
+                look,
+                lambda sheet, name=name, analysis=analysis: results.fill(
+                    sheet, name, analysis
+                ),
+            )
+            write_figure(
+                f"{folder}/{name}", sheet, look,
+                caption=told.caption, alt=told.alt, title=told.title,
+            )  # fmt: skip
 
 
 def _label(study: Mapping, analysis: str) -> str:
@@ -162,12 +214,20 @@ def _captioned(sheet: Sheet, analysis: Analysis, part: str) -> str | None:
     sensitivity = part == "sensitivity"
     if part in BY_PART:
         drawn = _model(sheet, analysis, part)
+    elif part in OF_ITSELF:
+        drawn = OF_ITSELF[part].draw(sheet, analysis)
     else:
         drawn = None if sensitivity else _data(sheet, analysis)
-        if drawn is None:
+        if drawn is None and member_forest.made_of_members(analysis.primary):
+            drawn = member_forest.draw(sheet, analysis)
+        elif drawn is None:
             drawn = forest.draw(sheet, analysis, sensitivity=sensitivity)
     if drawn is None:
         return None
+    if part == "attainable":
+        return captions.attainable(
+            study=analysis.study, analysis=analysis.declared, drawn=drawn
+        )
     return captions.caption(
         study=analysis.study,
         analysis=analysis.declared,
@@ -187,7 +247,8 @@ def _data(sheet: Sheet, analysis: Analysis) -> str | None:
     for number, part in parts:
         panel = Panel(
             tables=part["tables"],
-            sample=samples[number],
+            # Members have no sample of patients; a unit of time is all they share.
+            sample=samples[number] if samples else analysis.declared,
             endpoint=part["endpoint"],
             title=part["endpoint"] if len(parts) > 1 else "",
         )

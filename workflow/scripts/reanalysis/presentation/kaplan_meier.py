@@ -29,11 +29,7 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
     groups = list(dict.fromkeys(str(g) for g in panel.tables["curve"]["group"]))
     rows = analysis.rows_of(panel.endpoint)
     own = analysis.printed_of(panel.endpoint)
-    medians = {
-        str(r["group"]): r
-        for r in reversed(rows)
-        if r["statistic"] == "median_survival" and r["group"] in groups
-    }
+    medians = _medians(rows, groups)
     drawn = ("survival_probability", "median_survival")
     analysis.shown += [
         r for r in rows if r["statistic"] in drawn and r["group"] in groups
@@ -77,6 +73,25 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
         + "upright marks: censored patients; thin lines: medians. The table counts "
         "patients at risk at each time, and events and censorings before it."
     )
+
+
+def group_lines(
+    analysis: Analysis, endpoint: str, groups: Sequence[str]
+) -> dict[str, str]:
+    """Return patients, events and median of each group, printed ones beside them."""
+    medians = _medians(analysis.rows_of(endpoint), groups)
+    analysis.shown += medians.values()
+    own = analysis.printed_of(endpoint)
+    return {group: _median_said(group, medians.get(group), own) for group in groups}
+
+
+def _medians(rows: Rows, groups: Sequence[str]) -> dict[str, Mapping]:
+    """Return the first row of each group's median."""
+    return {
+        str(r["group"]): r
+        for r in reversed(rows)
+        if r["statistic"] == "median_survival" and r["group"] in groups
+    }
 
 
 def _band(rows: Rows) -> str:

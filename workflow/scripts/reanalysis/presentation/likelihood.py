@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reanalysis.formatting import journal_number
 from reanalysis.presentation.analysis import Analysis, Panel, column_of
+from reanalysis.reporting.printed import place_of
 
 if TYPE_CHECKING:
     from reanalysis.figures.sheet import Sheet
@@ -47,6 +48,13 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
         ends=ends,
         cut=cut,
         cut_said=f"{percent} limits",
+        printed=[
+            (p.value, f"{p.text} ({p.claim_id})")
+            for p in analysis.printed
+            if any(p.place == place_of(row) for row in rows[:1])
+            and p.field == "estimate"
+            and p.value > 0
+        ],
     )
     return (
         "Log likelihood of each hazard ratio, other coefficients at their best, "

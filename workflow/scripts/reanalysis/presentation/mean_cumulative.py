@@ -36,7 +36,7 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
         None,
     )
     analysis.shown += means + ([ratio] if ratio else [])
-    remarks = _tests_of(ratio) if ratio else []
+    remarks = _tests_of(analysis, ratio) if ratio else []
     mean_cumulative.draw(
         sheet,
         mean_cumulative.MeanEvents(
@@ -47,7 +47,7 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
             curve=curve,
             risk=panel.tables["risk"],
             groups=groups,
-            said={g: _mean_said(g, means) for g in groups},
+            said={g: _mean_said(analysis, g, means) for g in groups},
             remarks=remarks,
         ),
     )
@@ -59,7 +59,7 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
     )
 
 
-def _mean_said(group: str, means: Rows) -> str:
+def _mean_said(analysis: Analysis, group: str, means: Rows) -> str:
     """Return a group with its patients, events and mean number at the last time."""
     own = [r for r in means if r["group"] == group]
     name = group or "All patients"
@@ -76,10 +76,10 @@ def _mean_said(group: str, means: Rows) -> str:
     if not math.isnan(row["conf_low"]):
         ends = (row["conf_low"], row["conf_high"], row["conf_level"])
         text += f" ({journal_interval(*ends, statistic='rate_ratio')})"
-    return text
+    return text + analysis.beside(row, "estimate")
 
 
-def _tests_of(row: Mapping) -> list[str]:
+def _tests_of(analysis: Analysis, row: Mapping) -> list[str]:
     """Return a ratio with its interval and test, the model named, in a line."""
     name = str(row["note"]).partition(" model.")[0]
     text = f"{name}: {name_of(str(row['statistic'])).lower()} "
@@ -92,7 +92,7 @@ def _tests_of(row: Mapping) -> list[str]:
             statistic=str(row["statistic"]),
         )
         text += f" ({ends})"
-    lines = [f"{against(row)}: {text}"]
+    lines = [f"{against(row)}: {text}{analysis.beside(row, 'estimate')}"]
     if not math.isnan(row["p_value"]):
-        lines.append(tested(row, []))
+        lines.append(tested(row, []) + analysis.beside(row, "p_value"))
     return lines

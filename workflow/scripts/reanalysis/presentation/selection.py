@@ -37,7 +37,8 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
             row["statistic"] == "rate_ratio"
             and row["term"] == "given the entry criterion"
         ):
-            remarks += [f"Given the entry criterion: {t}" for t in _freed(row)]
+            told = analysis.beside(row, "estimate", "p_value")
+            remarks += [f"Given the entry criterion: {t}{told}" for t in _freed(row)]
             analysis.shown.append(row)
     analysis.shown += [r for r in own if r["statistic"] == "selection_reduction"]
     selection.draw(

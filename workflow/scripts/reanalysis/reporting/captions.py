@@ -175,6 +175,28 @@ def caption(
     return "\n".join(line.strip() for line in lines if line.strip()) + "\n"
 
 
+def attainable(*, study: Mapping, analysis: Mapping, drawn: str) -> str:
+    """Return the caption of p-values that a test of a printed size can give."""
+    population = study["populations"].get(analysis["population"], {})
+    of = f" ({population['label']}, n = {population['n']})" if "n" in population else ""
+    return (
+        "\n".join(
+            [
+                f"{capitalised(str(analysis['label']))}. {study['title']}.",
+                drawn,
+                "Data: none, the rows are not public; the printed number of patients"
+                f"{of} and the printed p-value alone.",
+                "That a value is attainable says nothing for the result, only that the "
+                "number can be right. It misleads when fewer patients entered the test "
+                "than the paper counts, or when a test was used that is not listed; a "
+                "t test and a model can give any p-value.",
+                _source(study, analysis),
+            ]
+        )
+        + "\n"
+    )
+
+
 def failure(title: str, message: str) -> str:
     """Return the caption of a figure that could not be drawn."""
     return f"{title}. Nothing could be drawn: {message}\n"

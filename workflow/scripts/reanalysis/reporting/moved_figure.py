@@ -51,10 +51,11 @@ def what_of(row: Mapping) -> str:
 def write(
     moves: Sequence[Mapping], runs: tuple[str, str], looks: Mapping, stem: str
 ) -> None:
-    """Write the figure's five files."""
+    """Write the figure's files."""
     from reanalysis.figures import forest
-    from reanalysis.figures.sheet import Sheet, notice, rendered
+    from reanalysis.figures.sheet import Sheet, filled, notice
     from reanalysis.figures.style import Look
+    from reanalysis.presentation import alt_text
     from reanalysis.presentation.files import write_figure
 
     rows = ranked(moves)
@@ -62,8 +63,8 @@ def write(
     tests = [row for row in rows if not _on_axis(row) and _p_moved(row)][:MOST]
     look = Look.of(looks)
     title = f"{runs[0]} and {runs[1]}: results that moved"
-    with look.applied():
-        sheet = Sheet(look)
+
+    def fill(sheet: Sheet) -> None:
         if drawn:
             forest.draw(sheet, _estimates(drawn, runs))
             sheet.y += 8
@@ -71,7 +72,13 @@ def write(
             forest.draw(sheet, _tests(tests, runs))
         if not drawn and not tests:
             notice(sheet, title, "No primary result with an interval or a test moved.")
-        write_figure(stem, sheet, caption(rows, runs), rendered, look, title)
+
+    with look.applied():
+        sheet, _ = filled(look, fill)
+        write_figure(
+            stem, sheet, look, caption=caption(rows, runs),
+            alt=alt_text.described(title, "summary", sheet.drawn), title=title,
+        )  # fmt: skip
 
 
 def caption(rows: Sequence[Mapping], runs: tuple[str, str]) -> str:

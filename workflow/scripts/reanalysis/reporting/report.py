@@ -26,7 +26,8 @@ from reanalysis.words import choice_named
 PAGE = Path(__file__).with_name("page")
 #: The figures of all studies together, with what they show.
 OVERVIEW = {
-    "scoreboard": "Figure: verdicts by study. The table of studies has the same counts."
+    "scoreboard": "Figure: verdicts by study, as counted in the table of studies.",
+    "evidence_map": "Figure: verdicts by study and method.",
 }
 
 

@@ -244,17 +244,24 @@ def caption(claims: Sequence[Mapping]) -> str:
 
 
 def write(claims: Sequence[Mapping], looks: Mapping, stem: str) -> None:
-    """Write the scoreboard's five files."""
-    from reanalysis.figures.sheet import Sheet, notice, rendered
+    """Write the scoreboard's files."""
+    from reanalysis.figures.sheet import filled, notice
     from reanalysis.figures.style import Look
+    from reanalysis.presentation import alt_text
     from reanalysis.presentation.files import write_figure
 
+    title = "Printed against recomputed"
     look = Look.of(looks)
-    with look.applied():
-        sheet = Sheet(look)
+
+    def fill(sheet: Sheet) -> None:
         if claims:
             draw(sheet, claims)
         else:
-            notice(sheet, "Printed against recomputed", "No study has a claim.")
-        title = "Printed against recomputed"
-        write_figure(stem, sheet, caption(claims), rendered, look, title)
+            notice(sheet, title, "No study has a claim.")
+
+    with look.applied():
+        sheet, _ = filled(look, fill)
+        write_figure(
+            stem, sheet, look, caption=caption(claims),
+            alt=alt_text.described(title, "summary", sheet.drawn), title=title,
+        )  # fmt: skip
