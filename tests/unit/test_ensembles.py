@@ -277,6 +277,28 @@ def test_a_row_that_only_some_members_have_is_told_with_its_own_notes():
     assert one.estimate.note == "no number in 1 of 3 members"
 
 
+def test_a_note_of_one_member_is_not_told_of_all():
+    found = rows_of(1.0, 2.0)
+    found[1] = [("", Estimate(statistic="hazard_ratio", note="all events in one arm"))]
+    (one,) = pool(found, np.ones(2), effective=2.0)
+    assert one.estimate.note == ("no number in 1 of 2 members (all events in one arm)")
+
+
+def test_a_row_without_a_result_belongs_to_its_test():
+    tested = Estimate(
+        statistic="rate_ratio", estimate=0.4, test="paired t", p_value=0.01
+    )
+    without = Estimate(statistic="rate_ratio", note="no event after")
+    (one,) = pool([[("", tested)], [("", without)]], np.ones(2), effective=2.0)
+    assert one.estimate.test == "paired t"
+    assert one.estimate.p_value == 0.01
+    # Rows in another order or number say nothing of each other.
+    apart = pool(
+        [[("", tested)], [("", without), ("", tested)]], np.ones(2), effective=2.0
+    )
+    assert {row.estimate.test for row in apart} == {"", "paired t"}
+
+
 def test_a_median_not_reached_lies_beyond_all_others():
     found = rows_of(5.0, 6.0, math.nan, math.nan, math.nan, statistic="median_survival")
     (one,) = pool(found, np.ones(5), effective=5.0)

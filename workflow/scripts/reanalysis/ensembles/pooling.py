@@ -53,7 +53,7 @@ def pool(
     between members and are then left out. A row that only few members have says so.
     """
     found: dict[tuple, dict[int, Estimate]] = defaultdict(dict)
-    for member, rows in enumerate(by_member):
+    for member, rows in enumerate(_with_tests(by_member)):
         seen: Counter = Counter()
         for endpoint, one in rows:
             place = _place(endpoint, one, times)
@@ -63,6 +63,33 @@ def pool(
     return [
         _pooled(place[0], rows, weight, many, effective, prior)
         for place, rows in found.items()
+    ]
+
+
+def _with_tests(by_member: Sequence[Rows]) -> Sequence[Rows]:
+    """Name the test in rows of members for which it gave nothing, as in the others.
+
+    Where every member has the same rows in the same order and the others agree on the
+    test of a row, a row without one is that row without a result.
+    """
+    shapes = {
+        tuple((endpoint, *_place(endpoint, one, ())[1:7]) for endpoint, one in rows)
+        for rows in by_member
+    }
+    if len(shapes) != 1:
+        return by_member
+    named = []
+    for column in zip(*by_member, strict=True):
+        tests = {(one.test, one.alternative) for _, one in column if one.test}
+        named.append(tests.pop() if len(tests) == 1 else None)
+    return [
+        [
+            (endpoint, replace(one, test=test[0], alternative=test[1]))
+            if test and not one.test
+            else (endpoint, one)
+            for (endpoint, one), test in zip(rows, named, strict=True)
+        ]
+        for rows in by_member
     ]
 
 
@@ -230,17 +257,18 @@ def _note(
     same_time: bool,
 ) -> str:
     parts = []
-    notes = {row.note for row in rows.values()}
-    if len(notes) == 1:
+    numbered = int((weight > 0).sum())
+    if len({row.note for row in rows.values()}) == 1:
         parts.append(first.note)
-    elif any(math.isnan(row.estimate) for row in rows.values()):
-        parts.append(
-            _common(row.note for row in rows.values() if math.isnan(row.estimate))
-        )
+        why = ""
+    else:
+        # A note of single members would read as if it held for all.
+        reasons = [row.note for row in rows.values() if math.isnan(row.estimate)]
+        why = f" ({_common(reasons)})" if any(reasons) else ""
     if lacking and first.statistic in LATE:
-        parts.append(f"not reached in {lacking} of {int((weight > 0).sum())} members")
+        parts.append(f"not reached in {lacking} of {numbered} members")
     elif lacking and not all(math.isnan(row.estimate) for row in rows.values()):
-        parts.append(f"no number in {lacking} of {int((weight > 0).sum())} members")
+        parts.append(f"no number in {lacking} of {numbered} members{why}")
     if not same_time:
         times = [row.timepoint for row in rows.values()]
         parts.append(f"horizon {min(times):.4g} to {max(times):.4g}, as members end")
