@@ -2,10 +2,11 @@
 
     .venv/bin/python benchmarks/whole_run.py [--studies a,b] [--repeats 1]
 
-Prints, measured in one go on one machine: the pipeline from nothing on two cores,
-the same estimates, tables, figures and report in one process without Snakemake,
-their ratio, the time to find that nothing is to be done, and the plain process
-with 10 and with 100 scenarios. Peak memory is that of the largest process.
+Prints, measured in one go on one machine: the pipeline from nothing on two cores; the
+time to find that nothing is to be done; the pipeline without multiverses and without
+documents other than the page; the same estimates, members, tables, figures and page in
+one process without Snakemake, the ratio of these two, and the plain process with 10 and
+with 100 scenarios. Peak memory is that of the largest process.
 """
 
 from __future__ import annotations
@@ -84,6 +85,16 @@ def numbered_scenarios(count: int) -> dict[str, dict]:
     return scenarios
 
 
+def only_page(path: Path) -> None:
+    """Take multiverses and documents other than the page out of a config file."""
+    import yaml
+
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["multiverse"]["grids"] = {}
+    config["report"]["formats"] = ["html"]
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
 def timed(command: list[str], cwd: Path) -> tuple[float, float]:
     """Return the wall time of a command in seconds and its processes' peak in MB."""
     before = time.perf_counter()
@@ -117,6 +128,9 @@ def main() -> None:
                 snakemake += ["--config", f"studies={json.dumps(names)}"]
             pipeline, peak = timed(snakemake, copy)
             again, _ = timed(snakemake, copy)
+            shutil.rmtree(copy / "results")
+            only_page(copy / "config.yaml")
+            page, _ = timed(snakemake, copy)
             single, _ = timed([*plain, str(Path(temporary, "plain"))], ROOT)
             few, _ = timed(
                 [*plain, str(Path(temporary, "few")), "--scenarios", "10"], ROOT
@@ -127,9 +141,10 @@ def main() -> None:
         print(
             f"pipeline, cold, 2 cores   {pipeline:7.1f} s   largest job {peak:.0f} MB"
         )
-        print(f"one plain process         {single:7.1f} s")
-        print(f"pipeline / plain          {pipeline / single:7.2f}")
         print(f"nothing to be done        {again:7.1f} s")
+        print(f"pipeline, page only       {page:7.1f} s")
+        print(f"one plain process         {single:7.1f} s")
+        print(f"page only / plain         {page / single:7.2f}")
         print(f"plain, 10 scenarios       {few:7.1f} s")
         print(f"plain, 100 scenarios      {many:7.1f} s   ratio {many / few:.2f}")
 

@@ -126,8 +126,8 @@ def run_jobs(config: dict, work: Path) -> None:
         str(work / "multiverse.csv"),
         summary,
     )
-    scoreboard = str(work / "figures" / "overview" / "scoreboard.png")
-    overview.overview(parts["claims"], config["figures"], scoreboard)
+    overall = str(work / "figures" / "overview")
+    overview.overview(checked_all, parts["claims"], config["figures"], overall)
     report.report(
         checked=checked_all,
         drawn=drawn_all,
