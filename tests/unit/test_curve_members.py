@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from reanalysis.errors import MethodError
-from reanalysis.reconstruction.curve_members import rebuild, weigh
+from reanalysis.reconstruction.curve_members import rebuild
 from reanalysis.reconstruction.curve_problem import pose
 from reanalysis.reconstruction.digitised_curve import PrintedCounts, read_curve
 from reanalysis.reconstruction.guyot import rebuild_once
@@ -396,15 +396,6 @@ def test_two_hundred_members_of_a_hundred_patients_within_a_second():
         rebuild(curve, counts, members=200, count_up_to=0)
         took.append(perf_counter() - began)
     assert min(took) < 1
-
-
-def test_printed_results_weigh_members():
-    ratio, p = np.array([0.44, 0.446, 0.5, 0.452]), np.array([0.04, 0.03, 0.03, 0.04])
-    weighed = weigh([(ratio, 0.445, 0.455), (p, 0.025, 0.035)])
-    assert_array_equal(weighed.weight, [0, 1, 0, 0])
-    assert weighed.effective == 1
-    assert weigh([(ratio, 0.445, 0.455)]).effective == 2
-    assert weigh([(ratio, 0.7, 0.8)]).effective == 0
 
 
 def test_a_censoring_between_a_tick_and_an_event_read_to_be_at_it():

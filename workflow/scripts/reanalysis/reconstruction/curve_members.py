@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -169,37 +168,6 @@ def _rebuilt(
         effective=float(np.mean(effective)),
         messages=tuple(messages),
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PrintedWeights:
-    """Weights (members,) that printed results give; all 0 where none is reached."""
-
-    weight: Floats
-
-    @property
-    def effective(self) -> float:
-        """How many equally weighted members they are worth."""
-        total = self.weight.sum()
-        return float(total**2 / (self.weight**2).sum()) if total > 0 else 0.0
-
-
-def weigh(
-    printed: Iterable[tuple[Floats, float, float]],
-) -> PrintedWeights:
-    """Weigh members by results that the paper prints: hazard ratio, p-value, median.
-
-    ``printed``: for each number its value in every member (members,) and the two ends
-    of the interval that is rounded to what is printed. A member outside any interval
-    has no weight. Where none is left the print is not reached by this sample, which
-    proves nothing.
-    """
-    weight: Floats | float = 1.0
-    for values, low, high in printed:
-        slack = 1e-9 * max(abs(low), abs(high))
-        inside = (values >= low - slack) & (values <= high + slack)
-        weight = weight * inside.astype(float)
-    return PrintedWeights(np.asarray(weight, dtype=float))
 
 
 @dataclass(slots=True, eq=False)
