@@ -18,6 +18,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Outcome
             "first": small_studies.good(small_studies.COX, small_studies.AGE),
             "second": small_studies.good(),
         },
+        documents=True,
     )
     outcome = project.run()
     assert outcome.code == 0, outcome.output

@@ -44,8 +44,13 @@ class Project:
 
     @classmethod
     def create(
-        cls, folder: Path, studies: Mapping[str, small_studies.Files]
+        cls,
+        folder: Path,
+        studies: Mapping[str, small_studies.Files],
+        *,
+        documents: bool = False,
     ) -> Project:
+        """Copy the code and write the studies; ``documents`` beside the page or not."""
         folder.mkdir(parents=True)
         for name in CODE:
             source = ROOT / name
@@ -56,7 +61,12 @@ class Project:
                 shutil.copy2(source, folder / name)
         for name, files in studies.items():
             small_studies.write(folder / "data" / name, files, name)
-        return cls(folder)
+        project = cls(folder)
+        if not documents:
+            config = (folder / "config.yaml").read_text(encoding="utf-8")
+            line = next(x for x in config.splitlines() if x.startswith("  formats: ["))
+            project.edit("config.yaml", line, "  formats: [html]")
+        return project
 
     def copy(self, folder: Path, *, results: bool = True) -> Project:
         ignore = shutil.ignore_patterns("results", ".snakemake", "__pycache__")

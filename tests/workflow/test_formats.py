@@ -34,7 +34,7 @@ def test_only_what_is_asked_for_is_made(project):
     names = sorted(path.name for path in (report / "figures").glob("Figure_*.pdf"))
     assert names[:2] == [
         "Figure_01_overview_scoreboard.pdf",
-        "Figure_02_second_responses.pdf",
+        "Figure_02_overview_evidence_map.pdf",
     ]
 
 
