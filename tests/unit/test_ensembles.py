@@ -457,6 +457,80 @@ def test_where_a_number_stands_among_members():
     assert standing(nothing, "estimate", 1.0, bool, 1.0) is None
 
 
+def test_members_that_do_not_reach_a_median_are_in_its_band_and_its_share():
+    reach = {"weight": [1.0] * 10, "estimate": [4.0, 5.0] + [None] * 8}
+    one = standing(reach, "estimate", 1.0, lambda x: x == 4.0, 4.0, late=True)
+    assert (one.reached, one.of, one.without) == (1, 2, 8)
+    assert (one.low, one.high) == (4.0, math.inf)
+    assert one.share == pytest.approx(0.1)
+
+
+def among(told, relation="=", kind="simulated", bounds=(), **reach):
+    """Judge one claim against members whose values are given."""
+    cells = dict.fromkeys(small_studies.CLAIMS_HEADER.strip().split(","), "")
+    cells |= {"claim_id": "C1", "analysis": "a", "field": "estimate", "role": "check",
+              "relation": relation, **told}  # fmt: skip
+    analysis = {"kind": kind, "method": "kaplan_meier", "members": True, "paper": {},
+                "awaited": False, "dataset": "d", "samples": [], "groups": []}  # fmt: skip
+    made = {"id": "s", "claims": [cells], "analyses": {"a": analysis}}
+    row = dict.fromkeys(COLUMNS, "") | {
+        "analysis": "a", "scenario": "primary", "estimate_id": "e",
+        "statistic": cells["statistic"], "unit": cells["unit"],
+        "convention": "plain", "estimate": 1.0, "p_value": 0.5,
+    }  # fmt: skip
+    drawn = {"d": {"bounds": list(bounds)}}
+    claims, _ = judge(made, [row], (), drawn, {"e": reach})
+    return claims[0]["verdict"], claims[0]["reason"]
+
+
+def test_a_count_between_its_bounds_is_not_reached_and_not_disproved():
+    told = {"statistic": "number_at_risk", "printed": "8", "value": "8"}
+    bound = {"claim_id": "C1", "low": 5.0, "high": 10.0, "why": "Proof."}
+    reach = {"weight": [1.0, 1.0], "estimate": [6.0, 9.0]}
+    found, reason = among(told, kind="reconstructed", bounds=[bound], **reach)
+    assert found == "not_reached", reason
+    bound["low"] = 9.0
+    found, reason = among(told, kind="reconstructed", bounds=[bound], **reach)
+    assert (found, "Proof." in reason) == ("incompatible", True)
+
+
+def test_simulated_data_say_their_ends_first_and_no_share_as_if_it_were_chance():
+    told = {"statistic": "log_rank", "field": "p_value", "printed": "P < 0.05",
+            "value": "0.05"}  # fmt: skip
+    found, reason = among(
+        told, "<", weight=[1.0, 1.0, 0.0], p_value=[0.2, 0.04, 0.0004]
+    )
+    assert found == "compatible"
+    assert reason.startswith("The smallest to the largest value of 3 simulated data")
+    assert "0.0004 to 0.20; 2 of them, 1 of them sought out for an extreme" in reason
+    assert "the priors' doing" in reason
+    assert "no reproduction" in reason
+
+
+def test_words_are_no_number_that_lies_anywhere():
+    told = {"statistic": "log_rank", "field": "p_value",
+            "printed": "no significant difference"}  # fmt: skip
+    reach = {"weight": [1.0, 1.0], "p_value": [0.2, 0.04]}
+    found, reason = among(told, "words", "reconstructed", **reach)
+    assert found == "compatible"
+    assert "1 of 2 reconstructed data sets give what is said" in reason
+    assert "the printed number" not in reason
+    reach["p_value"] = [0.01, 0.04]
+    found, reason = among(told, "words", "reconstructed", **reach)
+    assert found == "not_reached"
+    assert "words that claim p of 0.05 or more" in reason
+
+
+def test_a_range_of_medians_says_who_does_not_reach_it():
+    told = {"statistic": "median_survival", "printed": "4.0", "value": "4.0",
+            "unit": "months"}  # fmt: skip
+    reach = {"weight": [1.0] * 4, "estimate": [4.0, 5.0, None, None]}
+    found, reason = among(told, kind="reconstructed", **reach)
+    assert found == "compatible"
+    assert "4.00 to 5.00 (2 more do not reach it by the end of follow-up)" in reason
+    assert "the 95% band is 4.00 to not reached" in reason
+
+
 def test_only_a_proven_bound_disproves():
     bound = {"claim_id": "C1", "low": 2.0, "high": 3.0, "why": "Proof."}
 

@@ -61,6 +61,22 @@ class ClaimTest:
             return self.printed.counts(found.value)
         return self.printed.holds(found.low, found.high)
 
+    def allows(self, low: float, high: float) -> bool:
+        """Tell whether any number from ``low`` to ``high`` would be printed so.
+
+        Both ends belong to it. Of a count every whole number between them is one.
+        """
+        if self.printed is None:
+            return True  # what words leave open is not disproved by a range
+        counted = self.claim["statistic"] in COUNTS
+        if (
+            counted
+            and self.claim["field"] == "estimate"
+            and self.printed.relation == "="
+        ):
+            return low <= self.printed.value <= high
+        return self.printed.holds(low, high)
+
 
 def matching(
     claim: Mapping, analysis: Mapping, rows: Sequence[Mapping], *, test: bool = True

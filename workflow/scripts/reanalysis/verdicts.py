@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from reanalysis import words
 from reanalysis.analyses import PRIMARY, STATED
+from reanalysis.ensembles.pooling import LATE
 from reanalysis.ensembles.verdict import Standing, disproof, standing, width
 from reanalysis.recomputed import (
     ClaimTest,
@@ -222,9 +223,16 @@ def _constrained(claim: Mapping, kind: str, drawn: Mapping) -> Check:
         )
     return _outcome(
         "used",
-        f"The number was an input: every {kind} data set was drawn to agree with it, "
-        "so agreement is no independent evidence." + _also(claim["note"]),
+        f"The number was an input: every {kind} data set was drawn to agree with "
+        f"{_as_read(kind)}, so agreement is no independent evidence."
+        + _also(claim["note"]),
     )
+
+
+def _as_read(kind: str) -> str:
+    # Simulated members meet a print as each prior reads it ("all relapsed": within
+    # the year, or later), and readings differ between priors.
+    return "it as a prior reads it" if kind == "simulated" else "it"
 
 
 def _among_members(
@@ -265,15 +273,13 @@ def _among_members(
                 len(tried),
             )
     _, one, at = stands[0]
-    proof = disproof(
-        claim,
-        drawn.get("bounds", ()),
-        lambda low, high: test.passes(Found(one.row, low, low, high)),
-    )
-    values = f"{show(claim, at.least)} to {show(claim, at.most)}"
+    proof = disproof(claim, drawn.get("bounds", ()), test.allows)
+    said = claim["printed"]
+    if test.claimed is not None:
+        said += f", words that claim {words.MEANINGS[test.claimed]}"
     reason = (
-        f"Printed {claim['printed']}; the {at.of} {analysis['kind']} data sets give "
-        f"{values}{named_test(one)}"
+        f"Printed {said}; the {at.of} {analysis['kind']} data sets give "
+        f"{_between(claim, at.least, at.most)}{named_test(one)}{_lacking(claim, at)}"
     )
     if len(tried) > 1:
         reason += f", and none of {len(tried)} conventions gives the printed digits"
@@ -303,6 +309,7 @@ def _standing(
         factor,
         lambda value: test.passes(Found(found.row, value, value, value)),
         target,
+        late=claim["statistic"] in LATE and claim["field"] == "estimate",
     )
 
 
@@ -310,24 +317,45 @@ def _compatible(
     claim: Mapping, analysis: Mapping, name: str, found: Found, at: Standing
 ) -> str:
     by = f" under the convention '{_words(name)}'" if name else ""
-    reason = (
-        f"{at.reached} of {at.of} {analysis['kind']} data sets give the printed number"
-        f"{by}{named_test(found)}; all of them give {show(claim, at.least)} to "
-        f"{show(claim, at.most)}"
-    )
+    in_words = claim["relation"] == "words"
+    what = "what is said" if in_words else "the printed number"
+    ends = f"{_between(claim, at.least, at.most)}{_lacking(claim, at)}"
     if analysis["kind"] == "simulated":
-        # A band over priors would be the priors' doing.
+        # A band, or a share, over priors would be the priors' doing: ends come first.
+        searched = f", {at.sought} of them sought out for an extreme" * (at.sought > 0)
         return (
-            f"{reason}. The data are drawn under what is printed, not observed: this "
-            "is no reproduction."
+            f"The smallest to the largest value of {at.of} simulated data sets: "
+            f"{ends}; {at.reached} of them{searched} give {what}{by}"
+            f"{named_test(found)}, a share that is the priors' doing. The data are "
+            "drawn under what is printed, not observed: this is no reproduction."
         )
-    reason += (
-        f", the 95% band is {show(claim, at.low)} to {show(claim, at.high)}; the "
-        f"printed number lies {at.place()}"
+    reason = (
+        f"{at.reached} of {at.of} {analysis['kind']} data sets give {what}"
+        f"{by}{named_test(found)}; all of them give {ends}, the 95% band is "
+        f"{_between(claim, at.low, at.high)}"
     )
+    reason += "" if in_words else f"; the printed number lies {at.place()}"
     wide = width(at, claim["statistic"], claim["field"], found.row)
     reason += f". The band is {wide}" if wide else ""
     return f"{reason}. The data are rebuilt, not observed: this is no reproduction."
+
+
+def _between(claim: Mapping, low: float, high: float) -> str:
+    """Show a range of members in the printed unit."""
+    late = claim["statistic"] in LATE and claim["field"] == "estimate"
+    shown = [
+        "not reached" if late and x == math.inf else show(claim, x) for x in (low, high)
+    ]
+    return " to ".join(shown) + (" %" if claim["unit"] == "%" else "")
+
+
+def _lacking(claim: Mapping, at: Standing) -> str:
+    """Say that some members have no such number, which a range alone would hide."""
+    if not at.without:
+        return ""
+    late = claim["statistic"] in LATE and claim["field"] == "estimate"
+    why = "do not reach it by the end of follow-up" if late else "have no such number"
+    return f" ({at.without} more {why})"
 
 
 def _agrees(claim: Mapping, analysis: Mapping, found: Found, stated: str) -> Check:

@@ -20,14 +20,18 @@ class Standing:
     """Where a printed number stands among members.
 
     ``share``: part of the weight whose value would be printed so; ``reached``: how
-    many members give it, sought-out ones included; ``of``: how many have a number.
-    ``low``, ``high``: band, ``least``, ``most``: smallest and largest value;
-    ``below``: part of the weight below the printed number.
+    many members give it, ``sought`` of them sought out for an extreme; ``of``: how many
+    have a number, and ``without``: how many have none. ``low``, ``high``: band (that of
+    estimates.csv, inf where a median is not reached), ``least``, ``most``: smallest and
+    largest value; ``below``: part of the weight below the printed number. Shares are of
+    all members: one without a number does not give the printed one.
     """
 
     share: float
     reached: int
+    sought: int
     of: int
+    without: int
     low: float
     high: float
     least: float
@@ -52,27 +56,34 @@ def standing(
     factor: float,
     passes: Callable[[float], bool],
     target: float,
+    *,
+    late: bool = False,
 ) -> Standing | None:
     """Return where a printed number stands, None where no member has a number.
 
     ``reach`` as written by the estimate step; ``factor`` brings its values into the
     printed unit; ``passes`` tells whether a value would be printed so; ``target`` is
-    the printed number, nan for words.
+    the printed number, nan for words. ``late``: a member without a number has not
+    reached it when follow-up ends, and lies beyond all others.
     """
     values = _numbers(reach[field]) * factor
     weight = np.array(reach["weight"])
     known = ~np.isnan(values)
     if not known.any():
         return None
+    total = weight.sum() or 1.0
+    beyond, of_all = np.where(known, values, math.inf), weight
     values, weight = values[known], weight[known]
     fits = np.array([passes(value) for value in values])
-    total = weight.sum() or 1.0
-    low, high = (quantile(values, weight, share) for share in BAND)
+    banded = (beyond, of_all) if late else (values, weight)
+    low, high = (quantile(*banded, share) for share in BAND)
     below = (values < target) & ~fits
     return Standing(
         share=float(weight[fits].sum() / total),
         reached=int(fits.sum()),
+        sought=int((fits & (weight == 0)).sum()),
         of=int(known.sum()),
+        without=int((~known).sum()),
         low=low,
         high=high,
         least=float(values.min()),
@@ -88,7 +99,7 @@ def width(one: Standing, statistic: str, field: str, row: Mapping) -> str:
     the confidence interval, which is the doubt that even the patients' rows leave.
     """
     wide = one.high - one.low
-    if math.isnan(wide):
+    if not math.isfinite(wide):
         return ""
     if field == "p_value" or statistic in SHARES:
         whole = 1.0
