@@ -20,6 +20,7 @@ from reanalysis.steps import (
     consistency,
     draw,
     estimate,
+    members,
     multiverse,
     overview,
     report,
@@ -133,6 +134,12 @@ def _compute(folder: Path, name: str, study: Mapping, config: Mapping) -> None:
             drawn=str(work / f"{method}.json"),
             reach=str(work / "reach" / f"{method}.json"),
         )
+    ensembles = {
+        dataset: str(folder / "members" / name / f"{dataset}.parquet")
+        for dataset in study.get("ensembles", {})
+    }
+    if ensembles:
+        members.members(checked, 20, 1, ensembles, str(work / "members.json"))
     ranges, found = str(work / "consistency.csv"), str(work / "consistency.json")
     consistency.consistency(checked, ranges, found)
     compare.compare(

@@ -124,6 +124,19 @@ def test_tags_balance_and_ids_are_unique(page):
     assert len(page.ids) == len(set(page.ids))
 
 
+def test_how_members_came_about_is_told(page):
+    # A curve: what determines its patients, and what was mended of its clicks.
+    assert "Data sets that the print allows" in page.words
+    assert "the print determines it" in page.words
+    assert "Times were moved to multiples of 1." in page.words
+    # Simulated: ends, proven or not, and how each prior reads the print.
+    assert "over all priors" in page.words
+    assert "proven for permitted data sets without tied times" in page.words
+    assert "reached by search; that nothing lies beyond is not proven" in page.words
+    assert "each child keeps his rate but for the effect" in page.words
+    assert "'all' is read as an event within the period after" in page.words
+
+
 def test_every_claim_has_its_anchor_printed_text_and_verdict(run, page):
     claims = read_rows(run.folder / "claims.csv")
     assert claims

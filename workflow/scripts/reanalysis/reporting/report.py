@@ -48,12 +48,15 @@ def page_data(
     loaded = {study["id"]: study for study in map(_read_json, checked)}
     failures: dict[str, list[str]] = {}
     found: dict[str, list[Mapping]] = {}
+    members: dict[str, Mapping[str, Mapping]] = {}
     for path in drawn:
         said, study = _read_json(path), Path(path).parent.name
         if message := said.get("failed"):
             failures.setdefault(study, []).append(message)
         if "checks" in said:
             found[study] = said["checks"]
+        if "datasets" in said:
+            members[study] = said["datasets"]
     parts = {
         table: _by_study(read_rows(tables[table]))
         for table in (
@@ -74,6 +77,7 @@ def page_data(
                 figure(figure_folder, name, drawing, loaded[name], analysis)
                 for drawing, analysis in figures.items()
             ],
+            members.get(name, {}),
         )
         for name, figures in studies.items()
     ]

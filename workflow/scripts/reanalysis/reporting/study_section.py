@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from reanalysis.reporting.meanings import KINDS, UNTESTED, VERDICTS
 from reanalysis.reporting.study_claims import by_analysis, claims_shown
 from reanalysis.reporting.study_estimates import estimates
+from reanalysis.reporting.study_members import ensembles
 from reanalysis.reporting.study_multiverse import multiverses
 from reanalysis.reporting.study_sensitivity import sensitivity
 
@@ -15,6 +16,7 @@ from reanalysis.reporting.study_sensitivity import sensitivity
 #: which it is left out. The template of each is page/study/<part>.html.jinja.
 PARTS = {
     "data": ("Data", "citation"),
+    "members": ("Data sets that the print allows", "ensembles"),
     "claims": ("Printed numbers and verdicts", "claims"),
     "figures": ("Figures", "figures"),
     "estimates": ("Estimates behind the verdicts", "estimates"),
@@ -30,11 +32,13 @@ def section(
     failures: list[str],
     rows: Mapping[str, Sequence[Mapping]],
     figures: Sequence[Mapping[str, object]],
+    drawn: Mapping[str, Mapping],
 ) -> dict[str, object]:
     """Return what the section of one study shows; a failed one has its message.
 
     ``study`` is its json, ``rows`` its rows of each table by name (those of
-    estimates with the numbers as floats).
+    estimates with the numbers as floats), ``drawn`` what members.json says of its
+    ensembles, by dataset.
     """
     counts = Counter(row["verdict"] for row in rows["claims"])
     shown: dict[str, object] = {
@@ -52,6 +56,7 @@ def section(
         "sources": [],
         "available": [],
         "datasets": [],
+        "ensembles": [],
         "claims": [],
         "estimates": [],
         "tested": [],
@@ -85,6 +90,7 @@ def section(
             {"id": name, **dataset, "columns": _columns(dataset["columns"])}
             for name, dataset in study["datasets"].items()
         ],
+        "ensembles": ensembles(study, drawn),
         "claims": claims,
         "estimates": estimates(study, rows["estimates"], rows["claims"]),
         "tested": by_analysis(
