@@ -576,6 +576,8 @@ def test_alternative_text_says_the_numbers_drawn():
     veil.draw(sheet, veiled(ensemble(5)))
     text = alt_text.described("Relapse", "simulated", sheet.drawn)
     assert "Survival curves of 5 data sets" in text
+    panels = {str(m["panel"]) for m in sheet.drawn if m["element"] == "member"}
+    assert all(f"{panel}, " in text for panel in panels if panel)
     assert "Printed: 50 % (K2)" in text
 
 

@@ -954,3 +954,25 @@ def test_a_caption_says_a_number_once_and_in_its_unit():
     # The events are those of the cause asked for.
     assert "n = 20, 7 with the event" in text
     assert "Method: competing risks; settings: test gray." in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("individual", "n = 20, 7 with the event."),
+        ("reconstructed", "n = 20, 7 with the event (median of the data sets)."),
+        # A prior's events would read like observed ones.
+        ("simulated", "n = 20."),
+    ],
+)
+def test_a_caption_prints_no_events_that_a_prior_made_up(kind, said):
+    analysis = {
+        "kind": kind, "label": "Relapse", "population": "all", "dataset": "rows",
+        "method": "log_rank", "samples": [],
+    }  # fmt: skip
+    row = estimate(statistic="log_rank", n=20, events=7) | {"convention": "plain"}
+    text = captions.caption(
+        study=study(), analysis=analysis, method="log_rank", drawn="", rows=[row],
+        printed=[], sensitivity=False,
+    )  # fmt: skip
+    assert said in text

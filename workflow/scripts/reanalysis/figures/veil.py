@@ -84,7 +84,7 @@ def _keys(sheet: Sheet, panel: Veil) -> None:
     members = len(set(panel.veil["member"]))
     texts = [f"thin lines: {members} {panel.kind} data sets, none observed"]
     if panel.middle:
-        texts.append("thick: their median")
+        texts.append("thick: the median of all")
     if panel.printed.get("time"):
         texts.append("points: the printed curve as read")
     sheet.paragraph("; ".join(texts), size=sheet.small)

@@ -258,16 +258,18 @@ def _falls(drawn: Marks) -> str:
 def _veil(drawn: Marks) -> str:
     members = {m["text"] for m in drawn if m["element"] == "member"}
     parts = []
-    for _, series, own in _by_series(drawn, "median of members"):
+    for panel, series, own in _by_series(drawn, "median of members"):
         last = own[-1]
+        # A panel is a prior: without its name two of them contradict each other.
+        name = ", ".join(filter(None, [panel, series])) or "all patients"
         parts.append(
-            f"{series or 'all patients'} falls to {_number(100 * last['y'])}% "
+            f"{name} falls to {_number(100 * last['y'])}% "
             f"(95% of data sets, {_number(100 * last['low'])}% to "
             f"{_number(100 * last['high'])}%) at {_number(last['x'])}"
         )
     points = sum(m["element"] == "printed curve" for m in drawn)
     told = f" {points} points of the printed curve lie over them." if points else ""
-    middle = f"; their median: {_listed(parts)}" if parts else ""
+    middle = f"; the median of all: {_listed(parts)}" if parts else ""
     return (
         f"Survival curves of {len(members)} data sets{middle}.{told}{_printed(drawn)}"
     )

@@ -66,7 +66,8 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
     said = (
         f"Kaplan-Meier curves of {kind} data sets, none of which was observed: a thin "
         "line is one data set that agrees with what is printed; the thick line is the "
-        "median of all of them at each time."
+        "median of all of them at each time, each carried on flat beyond its last "
+        "patient."
     )
     if tables.get("printed"):
         said += " Points: the printed curve as read, with the largest error of reading."

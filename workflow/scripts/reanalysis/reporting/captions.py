@@ -232,11 +232,14 @@ def _numbers(analysis: Mapping, rows: Sequence[Mapping]) -> str:
         if group == "" and named and len(groups) > 1 and len(named) > 1:
             continue
         text = f"n = {n:.0f}" if float(n).is_integer() else f"n = {significant(n)}"
-        if counted and _finite(events):
+        # A number of events that a prior made up would read like an observed one.
+        if counted and _finite(events) and analysis["kind"] != "simulated":
             happened = journal_number(events, statistic="events")
             # Where a patient can have several, events are no patients.
             several = analysis["method"] in COUNTING
             text += f", {happened} {'events' if several else 'with the event'}"
+            if analysis["kind"] == "reconstructed":
+                text += " (median of the data sets)"
         parts.append(f"{group}: {text}" if group else text)
     shown = parts if len(parts) <= 4 else [*parts[:4], "and others"]
     return "; ".join(shown) + "."
