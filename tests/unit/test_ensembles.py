@@ -191,6 +191,9 @@ def test_a_number_of_patients_that_is_not_printed_is_left_open(tmp_path):
     assert len(sizes) > 20
     assert {(member["group"] == "B").sum() for member in drawn.sets[0]} == {4}
     assert any("is not printed" in said for said in drawn.messages)
+    assert not any(
+        said.startswith("A: The curve determines") for said in drawn.messages
+    )
 
 
 def test_the_same_seed_gives_the_same_members_and_another_does_not(tmp_path):
@@ -529,6 +532,44 @@ def test_a_range_of_medians_says_who_does_not_reach_it():
     assert found == "compatible"
     assert "4.00 to 5.00 (2 more do not reach it by the end of follow-up)" in reason
     assert "the 95% band is 4.00 to not reached" in reason
+    # Not reached by the end bears out a bound, and no number.
+    told |= {"printed": ">24 months", "value": "24"}
+    reach["estimate"] = [None] * 4
+    found, reason = among(told, ">", "reconstructed", **reach)
+    assert found == "compatible"
+    assert "all of them give none that is reached" in reason
+    found, reason = among(told, "=", "reconstructed", **reach)
+    assert found == "not_reached"
+    assert "none of the 4 reconstructed data sets reaches it" in reason
+
+
+def test_a_median_that_nobody_reaches_is_disproved_by_a_flat_curve(tmp_path):
+    flat = "arm,t,s,risk,mark\nA,0,1,5,\nA,5,1,,\nB,0,1,4,\nB,2,0.75,,\nB,5,0.75,,\n"
+    made = study(
+        tmp_path,
+        claim(1, "curve", "median_survival", "estimate", "4.0", group="A",
+              unit="months"),
+        curve=flat,
+    )  # fmt: skip
+    _, _, claims = judged(tmp_path, made, members=20)
+    assert claims["C1"]["verdict"] == "incompatible"
+    assert "none of the 20 reconstructed data sets reaches it" in claims["C1"]["reason"]
+    assert "the print allows gives none that is reached" in claims["C1"]["reason"]
+
+
+def test_numbers_of_events_that_no_member_has_are_told(tmp_path):
+    # Drops of a fifth of the patients, twenty patients, no risk table: 4 events with
+    # 16 censored, or 16 at visits.
+    text = STUDY.replace("      risk: {role: number_at_risk}\n", "")
+    clicks = ["0,1", "1,0.8", "2,0.6", "3,0.6", "4,0.2", "6,0.2"]
+    visits = "arm,t,s,mark\n" + "".join(f"{a},{c},\n" for a in "AB" for c in clicks)
+    settings = "{error: 0.002, arms: {A: {n: 20}, B: {n: 20, events: 16}}}"
+    made = study(tmp_path, curve=visits, text=text.replace("{error: 0.002}", settings))
+    drawn = draw_members(made, "figure", members=50, seed=3)
+    said = [one for one in drawn.messages if "events, the members have" in one]
+    assert len(said) == 1
+    assert said[0].startswith("A: The print allows 4 to 16 events")
+    assert "bands are too narrow" in said[0]
 
 
 def test_only_a_proven_bound_disproves():
@@ -540,7 +581,10 @@ def test_only_a_proven_bound_disproves():
     assert disproof({"claim_id": "C1"}, [bound], outside) == "Proof."
     assert disproof({"claim_id": "C2"}, [bound], outside) == ""
     # An open end proves nothing on its side.
-    assert disproof({"claim_id": "C1"}, [{**bound, "high": None}], outside) == ""
+    assert disproof({"claim_id": "C1"}, [{**bound, "high": "inf"}], outside) == ""
+    # A median that no list of patients reaches is no open end.
+    never = {**bound, "low": "inf", "high": "inf"}
+    assert disproof({"claim_id": "C1"}, [never], outside) == "Proof."
 
 
 def test_what_no_list_of_patients_gives_is_incompatible(tmp_path):

@@ -28,7 +28,7 @@ TOLD = {
         "c": {"members": 20, "sought": 1, "effective": 20.0, "label": "seldom"},
     },
     "ends": [
-        {"prior": "a_b", "quantity": "rate ratio", "low": 0.1, "high": None,
+        {"prior": "a_b", "quantity": "rate ratio", "low": 0.1, "high": "inf",
          "proven": True, "scope": EVERY},
         {"prior": "c", "quantity": "rate ratio", "low": 0.0, "high": 0.9,
          "proven": False, "scope": EVERY},
@@ -87,7 +87,7 @@ def test_a_curve_says_whether_it_determines_its_patients():
         "ends": [],
         "messages": ["A: Coordinates were sorted by time."],
         "solutions": {"A": 1.0, "B": 4.0, "C": None, "D": 2.5e9},
-        "bounds": [{"claim_id": "C3", "low": 1.0, "high": None, "why": ""}],
+        "bounds": [{"claim_id": "C3", "low": 1.0, "high": "inf", "why": ""}],
     }
     (one,) = ensembles(study, {"drawn": told})
     said = {arm["arm"]: arm["said"] for arm in one["solutions"]}

@@ -280,6 +280,9 @@ def _among_members(
     reason = (
         f"Printed {said}; the {at.of} {analysis['kind']} data sets give "
         f"{_between(claim, at.least, at.most)}{named_test(one)}{_lacking(claim, at)}"
+        if at.of
+        else f"Printed {said}; none of the {at.without} {analysis['kind']} data sets "
+        "reaches it by the end of follow-up"
     )
     if len(tried) > 1:
         reason += f", and none of {len(tried)} conventions gives the printed digits"
@@ -320,17 +323,18 @@ def _compatible(
     in_words = claim["relation"] == "words"
     what = "what is said" if in_words else "the printed number"
     ends = f"{_between(claim, at.least, at.most)}{_lacking(claim, at)}"
+    ends = ends if at.of else "none that is reached by the end of follow-up"
     if analysis["kind"] == "simulated":
         # A band, or a share, over priors would be the priors' doing: ends come first.
         searched = f", {at.sought} of them sought out for an extreme" * (at.sought > 0)
         return (
-            f"The smallest to the largest value of {at.of} simulated data sets: "
-            f"{ends}; {at.reached} of them{searched} give {what}{by}"
+            f"The smallest to the largest value of {at.of + at.without} simulated data "
+            f"sets: {ends}; {at.reached} of them{searched} give {what}{by}"
             f"{named_test(found)}, a share that is the priors' doing. The data are "
             "drawn under what is printed, not observed: this is no reproduction."
         )
     reason = (
-        f"{at.reached} of {at.of} {analysis['kind']} data sets give {what}"
+        f"{at.reached} of {at.of + at.without} {analysis['kind']} data sets give {what}"
         f"{by}{named_test(found)}; all of them give {ends}, the 95% band is "
         f"{_between(claim, at.low, at.high)}"
     )
@@ -346,7 +350,8 @@ def _between(claim: Mapping, low: float, high: float) -> str:
     shown = [
         "not reached" if late and x == math.inf else show(claim, x) for x in (low, high)
     ]
-    return " to ".join(shown) + (" %" if claim["unit"] == "%" else "")
+    unit = " %" if claim["unit"] == "%" else ""
+    return " to ".join(dict.fromkeys(shown)) + unit
 
 
 def _lacking(claim: Mapping, at: Standing) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reanalysis.errors import MethodError
-from reanalysis.reconstruction.curve_members import rebuild
+from reanalysis.reconstruction.curve_members import Members, rebuild
 from reanalysis.studies.curve_table import LARGEST, arm_counts, arm_curve
 from reanalysis.survival.risk_sets import Floats
 
@@ -54,7 +54,10 @@ def arm_members(
     time = np.full((members, max(wanted)), np.nan)
     event, row, least = np.zeros(time.shape), 0, 1.0
     for n, many in sorted(wanted.items()):
-        one = _rebuilt({**arm, "n": n}, settings, many, seed, f"{name} {n}")
+        # One number may leave one solution; the print, which has none, does not.
+        one = _rebuilt(
+            {**arm, "n": n}, settings, many, seed, f"{name} {n}", count_up_to=0
+        )
         time[row : row + many, :n] = one.time
         event[row : row + many, :n] = one.event
         row, least, messages = row + many, min(least, one.effective), one.messages
@@ -62,15 +65,18 @@ def arm_members(
     order = rng.permutation(members)
     said = (
         f"The number of patients is not printed: {len(sizes)} numbers from {sizes[0]} "
-        f"to {sizes[-1]} allow the curve, each was taken as equally likely."
+        f"to {sizes[-1]} allow the curve, each was taken as equally likely. How many "
+        "were at risk then rests on that and on how censoring is thought to fall, more "
+        "than on the curve."
     )
     return ArmMembers(time[order], event[order], np.nan, least, (*messages, said))
 
 
-def _rebuilt(arm: Mapping, settings: Mapping, members: int, seed: int, name: str):
-    return rebuild(
-        arm_curve(arm, settings), arm_counts(arm), members=members, seed=seed, arm=name
-    )
+def _rebuilt(
+    arm: Mapping, settings: Mapping, members: int, seed: int, name: str, **count: int
+) -> Members:
+    curve, counts = arm_curve(arm, settings), arm_counts(arm)
+    return rebuild(curve, counts, members=members, seed=seed, arm=name, **count)
 
 
 def _fewest(arm: Mapping) -> int:

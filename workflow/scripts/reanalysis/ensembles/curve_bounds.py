@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
+
+from reanalysis.ensembles.pooling import LATE
 from reanalysis.errors import MethodError
 from reanalysis.reconstruction.proven_bounds import (
     ProvenBounds,
@@ -34,14 +38,7 @@ def curve_bounds(
     of which nothing is proven has no entry: p-values, and hazard ratios where the
     treatment of ties is open.
     """
-    arms: dict[str, ProvenBounds] = {}
-    for label, arm in curve["arms"].items():
-        if arm["n"] is None:
-            continue
-        try:
-            arms[label] = prove(arm_curve(arm, curve["settings"]), arm_counts(arm))
-        except MethodError:
-            continue  # nothing is proven of it
+    arms = _proven(curve)
     found = []
     for claim in claims:
         bound = _bound(claim, analyses[claim["analysis"]], arms, curve["time_unit"])
@@ -52,10 +49,48 @@ def curve_bounds(
                     "claim_id": claim["claim_id"],
                     "low": low,
                     "high": high,
-                    "why": _why(low, high, curve["settings"]),
+                    "why": _why(claim, low, high, curve["settings"]),
                 }
             )
     return found
+
+
+def events_untried(curve: Mapping, rows: pd.DataFrame) -> list[str]:
+    """Say of which arms the members have fewer numbers of events than the print allows.
+
+    ``rows`` of a member set. Where times are read exactly, several events at one time
+    are taken as unlikely; of visits at fixed times that is wrong, and a band of members
+    that all have one number of events says nothing of the others.
+    """
+    said = []
+    for label, arm in _proven(curve).items():
+        own = rows[rows["group"] == label] if label else rows
+        have = own.groupby("member")["event"].sum()
+        low, high = events_bounds(arm)
+        if not len(have) or have.max() - have.min() >= 0.5 * (high - low):
+            continue
+        given = " to ".join(dict.fromkeys(str(x) for x in (have.min(), have.max())))
+        said.append(
+            (f"{label}: " if label else "")
+            + f"The print allows {low} to {high} events, the members have {given}: "
+            "several events at one time are taken as unlikely where times are read "
+            "that exactly. If they are not (visits at fixed times), the bands are too "
+            "narrow; the total number of events or numbers at risk would settle it."
+        )
+    return said
+
+
+def _proven(curve: Mapping) -> dict[str, ProvenBounds]:
+    """Return what is proven of each arm whose number of patients is printed."""
+    arms = {}
+    for label, arm in curve["arms"].items():
+        if arm["n"] is None:
+            continue
+        try:
+            arms[label] = prove(arm_curve(arm, curve["settings"]), arm_counts(arm))
+        except MethodError:
+            continue  # nothing is proven of it
+    return arms
 
 
 def _bound(
@@ -103,11 +138,19 @@ def _hazard_ratio(
     return hazard_ratio_bounds(group, reference)
 
 
-def _why(low: float, high: float, settings: Mapping) -> str:
+def _why(claim: Mapping, low: float, high: float, settings: Mapping) -> str:
+    late = claim["statistic"] in LATE
+    ends = [
+        "not reached" if late and x == math.inf else f"{x:.4g}" for x in (low, high)
+    ]
+    gives = " to ".join(dict.fromkeys(ends))
+    gives = "none that is reached" if gives == "not reached" else gives
+    unit = " %" if claim["unit"] == "%" else ""
+    of_times = f" (times: {settings['time_error']:g})" if settings["time_error"] else ""
     return (
-        f"Every list of patients that the print allows gives {low:.4g} to {high:.4g}: "
+        f"Every list of patients that the print allows gives {gives}{unit}: "
         "this holds for all of them, not only for those drawn, if the curve was read "
-        f"with errors of {settings['error']:g} at most, as is said."
+        f"with errors of {settings['error']:g}{of_times} at most, as is said."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from reanalysis.ensembles.curve_bounds import curve_bounds
+from reanalysis.ensembles.curve_bounds import curve_bounds, events_untried
 from reanalysis.ensembles.curve_members import draw_curve
 from reanalysis.ensembles.drawn import Drawn
 from reanalysis.ensembles.simulated import draw_simulated
@@ -31,4 +31,9 @@ def draw_members(study: Mapping, dataset: str, *, members: int, seed: int) -> Dr
         and analyses[claim["analysis"]]["dataset"] == dataset
     ]
     bounds = curve_bounds(declared["curve"], analyses, made)
-    return replace(drawn, bounds=tuple(bounds))
+    untried = [
+        said
+        for one in drawn.sets
+        for said in events_untried(declared["curve"], one.rows)
+    ]
+    return replace(drawn, bounds=tuple(bounds), messages=(*drawn.messages, *untried))

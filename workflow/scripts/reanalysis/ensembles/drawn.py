@@ -55,8 +55,12 @@ class Drawn:
 
 
 def _plain(one: Mapping[str, object]) -> dict[str, object]:
-    """Return a mapping without infinite numbers, which json has none of."""
+    """Return a mapping with infinite numbers in words, as json has none: "-inf", "inf".
+
+    ``float`` reads them; a bound from inf (no list of patients reaches a median) is
+    not the same as one that is open below.
+    """
     return {
-        key: None if isinstance(v, float) and not math.isfinite(v) else v
+        key: str(v) if isinstance(v, float) and math.isinf(v) else v
         for key, v in one.items()
     }

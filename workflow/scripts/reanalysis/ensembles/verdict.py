@@ -61,6 +61,8 @@ def standing(
 ) -> Standing | None:
     """Return where a printed number stands, None where no member has a number.
 
+    With ``late`` that is an answer too: nobody reaches it.
+
     ``reach`` as written by the estimate step; ``factor`` brings its values into the
     printed unit; ``passes`` tells whether a value would be printed so; ``target`` is
     the printed number, nan for words. ``late``: a member without a number has not
@@ -69,26 +71,27 @@ def standing(
     values = _numbers(reach[field]) * factor
     weight = np.array(reach["weight"])
     known = ~np.isnan(values)
-    if not known.any():
+    if not known.any() and not late:
         return None
     total = weight.sum() or 1.0
     beyond, of_all = np.where(known, values, math.inf), weight
     values, weight = values[known], weight[known]
-    fits = np.array([passes(value) for value in values])
-    banded = (beyond, of_all) if late else (values, weight)
-    low, high = (quantile(*banded, share) for share in BAND)
-    below = (values < target) & ~fits
+    # One that is not reached by the end is above any number: "more than 24 months".
+    counted, of_it = (beyond, of_all) if late else (values, weight)
+    fits = np.array([passes(value) for value in counted], dtype=bool)
+    low, high = (quantile(counted, of_it, share) for share in BAND)
+    below = (counted < target) & ~fits
     return Standing(
-        share=float(weight[fits].sum() / total),
+        share=float(of_it[fits].sum() / total),
         reached=int(fits.sum()),
-        sought=int((fits & (weight == 0)).sum()),
+        sought=int((fits & (of_it == 0)).sum()),
         of=int(known.sum()),
         without=int((~known).sum()),
         low=low,
         high=high,
-        least=float(values.min()),
-        most=float(values.max()),
-        below=float(weight[below].sum() / total),
+        least=float(values.min(initial=math.inf)),
+        most=float(values.max(initial=-math.inf)),
+        below=float(of_it[below].sum() / total),
     )
 
 
@@ -118,15 +121,13 @@ def disproof(
     """Say why no data set whatever gives a printed number; empty where that is open.
 
     ``bounds``: ranges that hold for every list of patients the print allows, in the
-    unit of the print (keys ``claim_id, low, high, why``). ``passes`` tells whether some
+    unit of the print (keys ``claim_id, low, high, why``; ends may be "inf", as in
+    members.json). ``passes`` tells whether some
     value of a range would be printed so.
     """
     for bound in bounds:
         if bound["claim_id"] == claim["claim_id"]:
-            low, high = (
-                x if bound[end] is None else bound[end]
-                for end, x in (("low", -math.inf), ("high", math.inf))
-            )
+            low, high = float(bound["low"]), float(bound["high"])
             return "" if passes(low, high) else bound["why"]
     return ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from reanalysis.formatting import journal_number
@@ -68,7 +67,7 @@ def _ensemble(name: str, declared: Mapping, told: Mapping) -> dict[str, object]:
         "bounds": [
             {
                 "claim": bound["claim_id"],
-                "range": f"{_open(bound['low'], '−∞')} to {_open(bound['high'], '∞')}",
+                "range": _range("", float(bound["low"]), float(bound["high"])),
             }
             for bound in told["bounds"]
         ],
@@ -113,7 +112,7 @@ def _ends(
         alike: dict[tuple[str, str], list[str]] = {}
         for one in own:
             told = (
-                _range(quantity, _number(one["low"]), _number(one["high"])),
+                _range(quantity, float(one["low"]), float(one["high"])),
                 _how(one["proven"], one["scope"]),
             )
             alike.setdefault(told, []).append(one["prior"].replace("_", " "))
@@ -137,8 +136,8 @@ def _over_all(quantity: str, ends: Sequence[Mapping], priors: int) -> dict[str, 
     whole = [one for one in ends if one["scope"] == EVERY]
     # Proven is the whole where each part is.
     proven = len(whole) == priors and all(one["proven"] for one in whole)
-    low = min(_number(one["low"]) for one in ends)
-    high = max(_number(one["high"]) for one in ends)
+    low = min(float(one["low"]) for one in ends)
+    high = max(float(one["high"]) for one in ends)
     return {
         "of": "over all priors",
         "range": _range(quantity, low, high),
@@ -158,12 +157,3 @@ def _range(quantity: str, low: float, high: float) -> str:
     field = "p_value" if of_p else "estimate"
     ends = [journal_number(x, field=field) for x in (low, high)]
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
-
-
-def _number(end: float | None) -> float:
-    # json has no infinity; ratios alone can be infinite, and only upwards.
-    return math.inf if end is None else end
-
-
-def _open(x: float | None, without: str) -> str:
-    return without if x is None else journal_number(x)
