@@ -302,6 +302,16 @@ def test_a_row_without_a_result_belongs_to_its_test():
     assert {row.estimate.test for row in apart} == {"", "paired t"}
 
 
+def test_data_sets_sought_out_are_counted_beside_the_others():
+    made = rows_of(0.2, 0.3, math.nan)
+    made[2][0] = ("", replace(made[2][0][1], note="one side failed first"))
+    # Weight 0: sought out, and in no band.
+    (one,) = pool(made, np.array([1.0, 1.0, 0.0]), effective=2.0)
+    assert one.estimate.note == ""
+    (whole,) = spread([one])
+    assert "with 1 more data set that" in whole.estimate.note
+
+
 def test_a_median_not_reached_lies_beyond_all_others():
     found = rows_of(5.0, 6.0, math.nan, math.nan, math.nan, statistic="median_survival")
     (one,) = pool(found, np.ones(5), effective=5.0)

@@ -137,7 +137,10 @@ def _spread(rows: Sequence[Pooled]) -> Pooled:
 
 def _few(rows: Sequence[Pooled]) -> str:
     searched = sum(int((row.weight == 0).sum()) for row in rows)
-    return f"{searched} of the data sets were sought out for it" if searched else ""
+    if not searched:
+        return ""
+    sets = "data set" if searched == 1 else "data sets"
+    return f"with {searched} more {sets} that were sought out for an extreme"
 
 
 def quantile(values: Floats, weight: Floats, share: float) -> float:
