@@ -306,6 +306,24 @@ def test_an_unfinished_run_is_refused_by_its_missing_file(runs, file):
         find_runs(str(runs), ["one", "two"])
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "says"),
+    [
+        ("provenance.json", "{", "provenance.json"),
+        ("provenance.json", "{}", "inputs_sha256"),
+        ("config.yaml", "- a: [", "config.yaml"),
+        ("claims.csv", "", "column 'study'"),
+        ("estimates.csv", "study,claim_id\na,b\n", "column 'analysis'"),
+    ],
+)
+def test_a_damaged_run_is_refused_by_its_file(runs, file, text, says):
+    folder = runs / "one"
+    (folder / file).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="damaged") as error:
+        read_run(folder, digest(folder))
+    assert says in str(error.value)
+
+
 def test_a_run_at_work_is_refused(runs):
     with open(runs / "two" / ".lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

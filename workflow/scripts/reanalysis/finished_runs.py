@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,15 @@ from reanalysis.errors import InputError
 
 #: What is read of a run.
 FILES = ("config.yaml", "provenance.json", "claims.csv", "estimates.csv")
+#: Columns that nothing can be told without; a file that lacks one is damaged.
+NEEDED = {
+    "claims.csv": ("study", "claim_id", "verdict"),
+    "estimates.csv": (
+        "study", "analysis", "scenario", "specification", "convention", "statistic",
+        "kind", "unit", "time_unit", "estimate", "conf_low", "conf_high", "conf_level",
+        "band_low", "band_high", "interval_method", "test", "p_value", "n", "events",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,32 @@ def _not_being_written(folder: Path) -> None:
             ) from None
 
 
+def _parsed(path: Path, parse: Callable[[str], object]) -> Mapping:
+    try:
+        found = parse(path.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError):
+        found = None
+    if not isinstance(found, Mapping):
+        raise _damaged(path, "what a run writes there")
+    return found
+
+
+def _check_header(path: Path, columns: Sequence[str]) -> None:
+    with open(path, encoding="utf-8", errors="replace", newline="") as handle:
+        header = next(csv.reader(handle), [])
+    for column in columns:
+        if column not in header:
+            raise _damaged(path, f"the column '{column}'")
+
+
+def _damaged(path: Path, wanted: str) -> InputError:
+    return InputError(
+        "the file is damaged or of another version of the program",
+        file=path,
+        expected=f"{wanted}; the same run again writes it anew",
+    )
+
+
 def digest(folder: str | Path) -> str:
     """Return a hash of all that is read of a run."""
     parts = [hashlib.sha256(Path(folder, f).read_bytes()).hexdigest() for f in FILES]
@@ -109,11 +145,17 @@ def read_run(folder: str | Path, expected: str) -> FinishedRun:
 
     folder = Path(folder)
     _not_being_written(folder)
-    recorded = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    recorded = _parsed(folder / "provenance.json", json.loads)
+    settings = _parsed(folder / "config.yaml", yaml.safe_load)
+    for key in ("inputs_sha256", "python", "versions"):
+        if key not in recorded:
+            raise _damaged(folder / "provenance.json", f"the key '{key}'")
+    for file, columns in NEEDED.items():
+        _check_header(folder / file, columns)
     inputs = recorded["inputs_sha256"]
     run = FinishedRun(
         name=folder.name,
-        settings=yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")),
+        settings=settings,
         versions={"Python": recorded["python"], **recorded["versions"]},
         inputs={s: files for s, files in inputs.items() if set(files) != {"failed"}},
         failed={s: f["failed"] for s, f in inputs.items() if set(f) == {"failed"}},

@@ -99,6 +99,8 @@ def _allowed(schema: Mapping) -> str:
         "pattern": "of the form",
     }
     extra = [f"{text} {schema[key]}" for key, text in limits.items() if key in schema]
+    if schema.get("uniqueItems"):
+        extra.append("with nothing in it twice")
     if "pattern" in schema and "description" in schema:
         extra.append(f"({schema['description'].rstrip('.')})")
     return " ".join([words, *extra])
