@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 from docx import Document
 
 from reanalysis.reporting.author_letter import (
@@ -20,6 +22,8 @@ from reanalysis.reporting.author_letter import (
 from reanalysis.reporting.letter_files import as_docx, as_text
 from reanalysis.rows import read_rows, write_rows
 from reanalysis.steps.letters import letters
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -124,10 +128,21 @@ def test_the_letter_names_tables_columns_and_claims():
     assert "3 await data" in said
     assert "first line is: id,died,protein" in said
     assert (
-        "One row per patient; “died” is 0 or 1. Where it may stand: Figure 1." in said
+        "One row per patient; “died” is 0 or 1. Place in the publication: Figure 1."
+        in said
     )
     assert "It would serve: Course of protein." in said
     assert "doi:10.1000/1" in said
+
+
+def test_no_letter_says_what_its_sender_did_not_read():
+    # A note of a study folder is sent as it stands.
+    for path in sorted((ROOT / "data").glob("*/study.yaml")):
+        study = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for dataset in study.get("datasets", {}).values():
+            wanted = str(dataset.get("awaited", ""))
+            assert "not read" not in wanted, path
+            assert "could be read" not in wanted, path
 
 
 def test_what_only_the_sender_knows_is_left_to_him():

@@ -107,7 +107,7 @@ def _opening(asked: int, taken: int, tables: int) -> str:
             else "The one number we took from what is printed of your study awaits"
         )
         ours += (
-            f"{share} data that we have not found in print. "
+            f"{share} data that are not in what we could read of it. "
             f"We would be grateful if you could share {these}. "
         )
     else:
@@ -133,7 +133,7 @@ def _table_asked(
     names = headers[request["dataset"]]
     wanted = _sentence(request["wanted"])
     if place := request["locator"].replace(" (not read)", ""):
-        wanted += f" Where it may stand: {place}."
+        wanted += f" Place in the publication: {place}."
     blocks: list[Block] = [
         Heading(f"{number}. {dataset['file']}"),
         wanted,
@@ -175,7 +175,9 @@ def _settled(
         place = claim["locator"]
         if len(sources) > 1 or not place:
             cited = study["sources"][claim["source"]]["citation"].rstrip(".")
-            place = f"{cited}: {place}" if place else cited
+            if place.lower() not in cited.lower():
+                cited = f"{cited}: {place}"
+            place = cited
         against = f" against {claim['reference']}" if claim["reference"] else ""
         of = [claim["endpoint"], claim["group"] + against]
         if claim["timepoint"] not in claim["endpoint"]:
