@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
+from dataclasses import replace
 from importlib import import_module
 from itertools import combinations, product
 from pathlib import Path
@@ -21,7 +22,7 @@ from reanalysis.ensembles.draw import draw_members
 from reanalysis.ensembles.member_sets import MemberSet
 from reanalysis.errors import InputError, MethodError
 from reanalysis.methods import wilcoxon
-from reanalysis.multiverse.anchor import anchor
+from reanalysis.multiverse.anchor import Anchor, anchor
 from reanalysis.multiverse.columns import COLUMNS, SUMMARY_COLUMNS
 from reanalysis.multiverse.cox_exchanges import exchanged_effects, served
 from reanalysis.multiverse.curve import Place, effect
@@ -257,13 +258,27 @@ def test_a_variant_that_does_not_work_is_found_when_the_study_is_checked(tmp_pat
         ({"choices": {"ties": ["efron"]}, "analyses": "age"}, "not cox"),
         ({"choices": {"ties": ["efron"]}, "statistic": "hazard"}, "hazard_ratio"),
         ({}, "either choices or specifications"),
+        ({"choices": {"analysis": ["survival_coxx"]}}, "'survival_cox'"),
+        ({"choices": {"a": {"b": {"analysis": "age"}}}}, "one of wilcoxon, not cox"),
+        ({"specifications": [{"analysis": "age"}]}, "one of wilcoxon, not cox"),
+        ({"choices": {"ties": ["efron"]}, "studies": "god"}, "perhaps 'good'"),
+        (
+            {"method": "rates", "choices": {"test": ["wald"]}, "analyses": "all"},
+            "analyses of good",
+        ),
     ],
 )
 def test_a_mistake_in_a_grid_is_named(folder, change, says):
     config = config_with(RATIO | {"studies": "good"} | change)
     with pytest.raises(InputError, match=r"multiverse\.grids\.mine") as error:
-        multiverses(config, {"good": analyses_of([folder])})
+        multiverses(config, {"good": analyses_of([folder])}, ["good", "not_run"])
     assert says in str(error.value)
+
+
+def test_a_grid_for_a_study_that_is_not_run_now_is_left_out(folder):
+    config = config_with(RATIO | {"studies": "not_run", "choices": {"ties": ["exact"]}})
+    plan = {"good": analyses_of([folder])}
+    assert multiverses(config, plan, ["good", "not_run"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -272,6 +287,13 @@ def test_a_mistake_in_a_grid_is_named(folder, change, says):
         ({"choices": {"population": ["grown_ups"]}}, "adults"),
         ({"choices": {"variant": ["by_ten"]}}, "by_nine"),
         ({"choices": {"ties": ["efron"]}, "anchor": ["C9"]}, "C9"),
+        ({"choices": {"variant": ["x"]}, "analyses": "paired_cox"}, "there is none"),
+        ({"choices": {"analysis": ["age"]}, "studies": "all"}, "not cox"),
+        ({"choices": {"ties": ["efron"]}, "group": "nobody"}, "group nobody"),
+        (
+            {"choices": {"ties": ["efron"]}, "statistic": "median_survival"},
+            "no specification gives the number",
+        ),
     ],
 )
 def test_what_the_study_does_not_have_is_named(folder, change, says):
@@ -411,6 +433,13 @@ def test_shares_of_an_unbalanced_grid_are_means_over_all_orders():
     expected = {"a": 0.4286526976574, "b": 0.3599653318736, "c": 0.0132346800567}
     assert found == pytest.approx(expected)
     assert together == pytest.approx(0.198147290412)
+
+
+def test_shares_where_no_choice_varies():
+    # Two populations of one label are two specifications of the same name.
+    found, together = shares(np.array([1.0, 2.0]), {"population": ["all", "all"]})
+    assert found == {}
+    assert math.isnan(together)
 
 
 def test_shares_where_nothing_varies():
@@ -667,6 +696,83 @@ def test_whether_what_is_printed_is_significant(cells, expected):
     row = Estimate(statistic="hazard_ratio")
     found = anchor([claim(field="p_value", **cells)], (), ["a"], row)
     assert found.significant is expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ({"statistic": "median_survival"}, "median_survival.*statistic hazard_ratio"),
+        ({"group": "S", "reference": "T"}, "S against T.*T against S"),
+    ],
+)
+def test_an_anchor_that_prints_another_number_is_refused(cells, says):
+    row = Estimate(statistic="hazard_ratio", group="T", reference="S")
+    with pytest.raises(InputError, match=says):
+        anchor([claim(**cells)], ["C"], ["a"], row)
+    # The p-value of another test is what papers print beside a hazard ratio.
+    printed = claim(field="p_value", statistic="log_rank", value="0.01")
+    assert anchor([printed], ["C"], ["a"], row).significant is True
+
+
+def test_the_analysis_itself_comes_before_the_others_of_its_grid():
+    row = Estimate(statistic="hazard_ratio", group="T", reference="S")
+    other = claim(claim_id="A1", analysis="b", value="2", printed="2")
+    found = anchor([other, claim()], (), ["a", "b"], row)
+    assert found.claims == "C"
+    assert anchor([other], (), ["a", "b"], row).claims == "A1"
+
+
+@pytest.mark.parametrize(
+    ("statistic", "x", "expected"),
+    [
+        ("relative_effect", 0.5, 0.0),
+        ("relative_effect", 0.2, -0.3),
+        ("hazard_reduction", 0.5, math.log(2)),
+        ("mean_difference", -2.0, -2.0),
+        ("odds_ratio", 0.0, math.nan),
+    ],
+)
+def test_no_effect_is_zero(statistic, x, expected):
+    found = effect(Estimate(statistic=statistic, estimate=x))
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_number_that_compares_nothing_points_nowhere(tmp_path):
+    files = small_studies.good(small_studies.SURVIVAL)
+    folder = small_studies.write(tmp_path / "good", files)
+    grid = {"method": "kaplan_meier", "analyses": "survival", "group": "T",
+            "statistic": "survival_probability", "timepoint": "6",
+            "choices": {"interval": ["log", "plain"]}}  # fmt: skip
+    line = summary(run(folder, grid))
+    assert line["with_estimate"] == 2
+    assert math.isnan(line["share_direction"])
+    assert "point" not in line["sentence"]
+
+
+def test_one_specification_is_said_in_the_singular(folder):
+    line = summary(run(folder, RATIO | {"choices": {"ties": ["efron"]}}))
+    assert line["sentence"].startswith("1 combination of ties makes 1 specification. ")
+    assert "share the same patients" not in line["sentence"]
+    assert line["shares_of_estimate"] == ""
+
+
+def test_what_the_joint_test_rests_on_is_said(folder):
+    choices = {"ties": ["efron", "exact"]}
+    grouped = run(folder, RATIO | {"choices": choices}, permutations=99)
+    assert "where the groups were not randomised" in summary(grouped)["sentence"]
+
+
+def test_a_printed_p_value_of_another_test_is_named(folder):
+    found = run(folder, RATIO | {"choices": {"ties": ["efron", "exact"]}})
+    printed = claim(field="p_value", printed="P = 0.01", value="0.01", test="log-rank")
+    for statistic, says in (
+        ("log_rank", "P = 0.01 (log-rank)"),
+        ("hazard_ratio", "P = 0.01."),
+    ):
+        held = Anchor(p_value={**printed, "statistic": statistic})
+        assert f"printed {says}" in summary(replace(found, anchor=held))[
+            "sentence"
+        ].replace(", which 0 of 2 give", "")
 
 
 def test_rows_and_summary_of_a_small_multiverse(folder):

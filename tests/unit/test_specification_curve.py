@@ -47,6 +47,7 @@ def found(count, *, kind="individual", statistic="hazard_ratio", people=0, **cel
         "group": "mesenchymal stem cells with tacrolimus",
         "reference": "standard induction",
         "unit": "",
+        "no_effect": 0.0,
         "kind": kind,
         "sentence": "Of all of them none.",
         "note": "",
@@ -176,6 +177,8 @@ def test_nothing_to_draw_is_said(tmp_path):
     assert "Claims held against it: C1." in said["a_multiverse_g"]
     seen = (tmp_path / "a_multiverse_g.alt.txt").read_text("utf-8")
     assert "Specification curve: 20 specifications from " in seen
+    # As it was printed, with no digit more.
+    assert "Printed: about 1.4." in seen
     assert "an unknown name" in said["a_multiverse_i"]
     assert "Nothing could be drawn" in said["a_multiverse_h"]
     with open(tmp_path / "a_multiverse_g.csv", encoding="utf-8", newline="") as handle:
@@ -189,3 +192,12 @@ def test_the_same_bytes_twice():
         with look.applied():
             made.append(rendered(sheet.figure(), look, "title"))
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, False), (0.5, True)])
+def test_a_line_of_no_effect_only_where_something_compares(value, said):
+    data = found(6, statistic="relative_effect")
+    data["no_effect"] = value
+    drawn(data)
+    (legend,) = specification_curve._legend(data, data["specifications"], None, False)
+    assert ("no effect" in legend) == said

@@ -73,7 +73,9 @@ REPORT = {
     "zip": f"{RUN}/report/figures.zip",
 }
 try:
-    GRIDS = multiverse.multiverses(config, PLAN)
+    GRIDS = multiverse.multiverses(
+        config, PLAN, find_studies({**config, "studies": "all"})
+    )
     FIGURES = {
         study: figures_of(plan) | multiverse.figures(GRIDS.get(study, {}))
         for study, plan in PLAN.items()

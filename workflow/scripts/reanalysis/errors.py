@@ -63,5 +63,5 @@ def expect_known(
             row=row,
             column=column,
             value=name,
-            expected="one of " + shown,
+            expected="one of " + shown if names else "none, as there is none",
         )

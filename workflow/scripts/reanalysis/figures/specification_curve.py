@@ -57,6 +57,7 @@ class SpecificationCurve:
     points: Sequence[Point]
     choices: Sequence[tuple[str, Sequence[str]]]
     printed: float = math.nan
+    printed_text: str = ""
     neutral: float = math.nan
     legend: Sequence[str] = ()
 
@@ -295,4 +296,4 @@ def _record(sheet: Sheet, curve: SpecificationCurve) -> None:
             ),
         )
     if math.isfinite(curve.printed):
-        sheet.note("printed", y=curve.printed)
+        sheet.note("printed", y=curve.printed, text=curve.printed_text)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reanalysis.errors import expect_known
+from reanalysis.errors import InputError, expect_known
 from reanalysis.multiverse.curve import LEVEL
 from reanalysis.results import NAN, Estimate
 from reanalysis.rounding import Printed, printed_interval
@@ -78,16 +78,20 @@ def anchor(
     """Return the claims that print a number: those named, else those that fit.
 
     ``primary`` is the number under the primary settings, ``analyses`` those of the
-    grid. Raises :class:`InputError` for a claim that the study does not have.
+    grid, its own first. Raises :class:`InputError` for a claim that the study does not
+    have, and for one that prints another number.
     """
     by_id = {claim["claim_id"]: claim for claim in claims}
     for claim_id in named:
-        expect_known(claim_id, by_id, "config", "multiverse.grids, anchor")
+        expect_known(claim_id, by_id, "config", _ANCHOR)
+        _check_estimate(by_id[claim_id], primary)
+    # The claims of the analysis itself before those of the others in the grid.
     chosen = [by_id[claim_id] for claim_id in named] or [
         claim
+        for own in analyses
         for claim in claims
         if claim["role"] == "check"
-        and claim["analysis"] in analyses
+        and claim["analysis"] == own
         and claim["statistic"] == primary.statistic
         and claim["group"] in ("", primary.group)
         and claim["reference"] in ("", primary.reference)
@@ -108,6 +112,37 @@ def anchor(
         low=printed.low / factor,
         high=printed.high / factor,
     )
+
+
+_ANCHOR = "multiverse.grids, anchor"
+
+
+def _check_estimate(claim: Mapping, primary: Estimate) -> None:
+    """Raise :class:`InputError` for a printed estimate that is of another number.
+
+    The p-value of another test, such as a log-rank test beside a hazard ratio, is
+    what papers print; an estimate must be of the number that is followed.
+    """
+    if claim["field"] != "estimate":
+        return
+    given = [primary.statistic, primary.group, primary.reference]
+    printed = [claim["statistic"], claim["group"], claim["reference"]]
+    if printed[0] != given[0]:
+        raise InputError(
+            "the anchor prints another number than the one that is followed",
+            file="config",
+            column=_ANCHOR,
+            value=f"{claim['claim_id']}: {printed[0]}",
+            expected=f"a claim of the statistic {given[0]}",
+        )
+    if any(p and g and p != g for p, g in zip(printed[1:], given[1:], strict=True)):
+        raise InputError(
+            "the anchor compares other groups than the number that is followed",
+            file="config",
+            column=_ANCHOR,
+            value=f"{claim['claim_id']}: {printed[1]} against {printed[2]}",
+            expected=f"{given[1]} against {given[2]}",
+        )
 
 
 def _number(claim: Mapping) -> bool:

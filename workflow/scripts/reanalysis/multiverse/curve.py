@@ -21,7 +21,12 @@ from reanalysis.ensembles.pooling import Pooled
 from reanalysis.errors import MethodError
 from reanalysis.multiverse.cox_exchanges import exchanged_effects, served
 from reanalysis.multiverse.grid import Entry, Samples
-from reanalysis.multiverse.reassignment import Exchange, exchange, exchanged
+from reanalysis.multiverse.reassignment import (
+    PREMISES,
+    Exchange,
+    exchange,
+    exchanged,
+)
 from reanalysis.results import NAN, Estimate
 from reanalysis.words import RATIOS
 
@@ -29,6 +34,23 @@ from reanalysis.words import RATIOS
 LEVEL = 0.05
 #: Statistics that are one minus a ratio.
 REDUCTIONS = frozenset({"hazard_reduction", "risk_reduction", "rate_reduction"})
+#: Statistics of which another value than zero is no effect: of two equal groups, the
+#: chance that a value of one is above one of the other (Brunner and Munzel 2000).
+NO_EFFECT = {"relative_effect": 0.5}
+#: Statistics that compare, so that their sign says which way an effect goes.
+DIRECTED = (
+    (RATIOS - {"variance_ratio"})
+    | REDUCTIONS
+    | set(NO_EFFECT)
+    | {
+        "survival_difference", "restricted_mean_difference", "risk_difference",
+        "number_needed_to_treat", "median_difference", "mean_difference",
+        "standardized_mean_difference", "mean_cumulative_difference", "coefficient",
+        "correlation", "slope", "slope_change", "slope_difference",
+        "slope_change_difference", "patient_slope", "percent_change",
+        "percent_change_difference", "percent_reduction", "difference",
+    }
+)  # fmt: skip
 #: Fewer random exchanges say too little.
 FEWEST_DRAWS = 99
 #: After so many exchanges it is looked at whether the fits will suffice.
@@ -37,6 +59,8 @@ LOOK = 5
 ON_ARRAYS = 50
 #: Exchanges fitted at a time, and estimates on arrays.
 _BLOCK, _FITTED = 256, 50_000
+#: Said where a method works and the number that is followed is none of its numbers.
+NO_SUCH = "the method gives no such number"
 #: Numbers that differ by less, relatively, are equal.
 _EQUAL = 1e-9
 
@@ -129,8 +153,12 @@ def _one(
     ]
     row = place.read(estimates)
     if row is None:
-        said = next((e.note for _, e in estimates if e.note), "")
-        return _without(place, said or "the method gives no such number")
+        # What it gives of other numbers does not tell why this one is missing.
+        lacking = [e for _, e in estimates if not _known(e)]
+        said = next((e.note for e in lacking if e.note), "")
+        if len(lacking) < len(estimates):
+            said = NO_SUCH
+        return _without(place, said or NO_SUCH)
     return row
 
 
@@ -149,13 +177,14 @@ def effect(row: Estimate) -> float:
         return -math.log1p(-x) if x < 1 and math.isfinite(x) else NAN
     if row.statistic in RATIOS:
         return math.log(x) if x > 0 and math.isfinite(x) else NAN
-    return x if math.isfinite(x) else NAN
+    return x - NO_EFFECT.get(row.statistic, 0.0) if math.isfinite(x) else NAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointTest:
     """What the joint permutation test found.
 
+    ``words`` say what was exchanged, ``premise`` what the test rests on.
     ``p_effect``: exchanges with a median effect at least as far from none;
     ``p_significant``: exchanges with at least as many specifications significant on
     one side. ``exchanges`` were made, ``complete`` tells that they are all. ``why``
@@ -163,6 +192,7 @@ class JointTest:
     """
 
     words: str = ""
+    premise: str = ""
     exchanges: int = 0
     complete: bool = False
     p_effect: float = NAN
@@ -222,6 +252,7 @@ def joint_test(
     add = 0 if complete else 1
     return JointTest(
         words=how.words,
+        premise=PREMISES[how.how],
         exchanges=made,
         complete=complete,
         p_effect=(far + add) / (made + add) if not math.isnan(own.effect) else NAN,

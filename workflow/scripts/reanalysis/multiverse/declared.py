@@ -5,7 +5,7 @@ Read before any rule runs, so nothing heavy is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 
 from jsonschema import Draft202012Validator
@@ -25,13 +25,16 @@ KINDS = ("individual", "summary", "reconstructed", "members")
 Plan = Mapping[str, Mapping[str, Mapping]]
 
 
-def multiverses(config: Mapping, plan: Plan) -> dict[str, dict[str, dict]]:
+def multiverses(
+    config: Mapping, plan: Plan, there: Collection[str] | None = None
+) -> dict[str, dict[str, dict]]:
     """Return the grids of each study and method: study -> method -> grid -> declared.
 
     ``plan`` has what :func:`reanalysis.plan.analyses_of` says of each study. The
     ``analyses`` of a grid become those of the study that have rows. A grid for
-    studies that are not run is left out. Raises :class:`InputError` for settings,
-    values and analyses that do not exist.
+    studies that are not run is left out; ``there`` are all that could be run, those
+    of the plan unless given. Raises :class:`InputError` for settings, values, studies
+    and analyses that do not exist.
     """
     found: dict[str, dict[str, dict]] = {}
     for name, grid in sorted((config["multiverse"]["grids"] or {}).items()):
@@ -40,9 +43,21 @@ def multiverses(config: Mapping, plan: Plan) -> dict[str, dict[str, dict]]:
         at = f"multiverse.grids.{name}"
         _check(grid, at)
         for study in _named(grid.get("studies", "all"), plan):
+            if there is not None:
+                expect_known(study, sorted(there), "config", f"{at}.studies")
             if study not in plan or not plan[study]:
                 continue  # not run now, or refused when it is checked
             analyses = list(_analyses(grid, plan[study], study, at))
+            if grid.get("studies", "all") != "all":
+                methods_there = {str(a["method"]) for a in plan[study].values()}
+                expect_known(
+                    grid["method"], sorted(methods_there), "config",
+                    f"{at}.method (analyses of {study})",
+                )  # fmt: skip
+                for other in _other_analyses(grid):
+                    check_analysis(
+                        other, plan[study], grid["method"], study, f"{at}.choices"
+                    )
             if analyses:
                 methods = found.setdefault(study, {})
                 kept = {**grid, "analyses": analyses}
@@ -96,18 +111,36 @@ def _analyses(
     strict = asked != "all" and grid.get("studies", "all") != "all"
     for name in _named(asked, analyses):
         if strict:
-            expect_known(name, analyses, "config", f"{at}.analyses ({study})")
-            if analyses[name]["method"] != method:
-                raise InputError(
-                    f"the analysis is one of {analyses[name]['method']}, not {method}",
-                    file="config",
-                    column=f"{at}.analyses",
-                    value=name,
-                )
+            check_analysis(name, analyses, method, study, f"{at}.analyses")
         declared = analyses.get(name, {})
         fits = declared.get("method") == method and declared["kind"] in KINDS
         if fits and not declared["awaited"]:
             yield name
+
+
+def _other_analyses(grid: Mapping) -> Iterator[str]:
+    """Yield the analyses that are options of a grid."""
+    written = [*grid.get("specifications", ())]
+    for choice, values in grid.get("choices", {}).items():
+        if isinstance(values, Mapping):
+            written += values.values()
+        elif choice == "analysis":
+            yield from values
+    yield from (w["analysis"] for w in written if "analysis" in w)
+
+
+def check_analysis(
+    name: str, analyses: Mapping[str, Mapping], method: str, study: str, at: str
+) -> None:
+    """Raise :class:`InputError` unless a study has an analysis, and of the method."""
+    expect_known(name, analyses, "config", f"{at} ({study})")
+    if analyses[name]["method"] != method:
+        raise InputError(
+            f"the analysis is one of {analyses[name]['method']}, not {method}",
+            file="config",
+            column=f"{at} ({study})",
+            value=name,
+        )
 
 
 def _check(grid: Mapping, at: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from reanalysis.multiverse.curve import DIRECTED, NO_EFFECT
 from reanalysis.multiverse.grid import ANY
 from reanalysis.multiverse.summary import Multiverse
 
@@ -29,6 +30,10 @@ def drawn(found: Multiverse, line: Mapping[str, object]) -> dict[str, object]:
         "group": found.primary.group,
         "reference": found.primary.reference,
         "unit": found.primary.unit,
+        # None of a number that compares nothing.
+        "no_effect": NO_EFFECT.get(found.statistic, 0.0)
+        if found.statistic in DIRECTED
+        else None,
         "kind": line["kind"],
         "sentence": line["sentence"],
         "note": line["note"],

@@ -29,6 +29,15 @@ from reanalysis.survival.assignments import (
 
 #: Methods whose results are not those of one comparison of exchangeable patients.
 UNSUITED = frozenset({"matching", "longitudinal"})
+#: What an exchange rests on, by what is exchanged. Which patients were randomised is
+#: not said in a form that could be read, so the sentence says what would have to hold.
+PREMISES = {
+    "group": "The test rests on random allocation; where the groups were not "
+    "randomised, it does not tell an effect from other differences between them.",
+    "swap": "The test does not tell an effect from a change that would have come "
+    "anyway, such as regression to the mean.",
+    "sign": "The test tells whether values differ from the one compared with, not why.",
+}
 #: Tests that compare groups though their rows name no reference.
 TESTS = frozenset({"log_rank", "incidence_test", "test"})
 

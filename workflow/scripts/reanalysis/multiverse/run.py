@@ -9,12 +9,21 @@ from reanalysis.ensembles.estimates import member_samples
 from reanalysis.ensembles.member_sets import MemberSet
 from reanalysis.errors import InputError
 from reanalysis.multiverse.anchor import anchor
-from reanalysis.multiverse.curve import Place, followed, joint_test, primary_number
-from reanalysis.multiverse.declared import names_of
+from reanalysis.multiverse.curve import (
+    NO_SUCH,
+    Place,
+    followed,
+    joint_test,
+    primary_number,
+)
+from reanalysis.multiverse.declared import check_analysis, names_of
 from reanalysis.multiverse.grid import Samples, build, data_wanted
 from reanalysis.multiverse.members import member_analyses
 from reanalysis.multiverse.summary import Multiverse
 from reanalysis.studies.alternatives import alternatives, labels, own
+
+#: What a grid says of the number that is followed, beside the statistic.
+_OF_NUMBER = ("endpoint", "group", "reference", "term", "timepoint")
 
 
 def run_grids(
@@ -52,7 +61,10 @@ def _samples(
 ) -> Samples:
     """Return the rows of a multiverse: as declared, others asked for, members."""
     declared = study["analyses"][analysis]
-    others = [data for data in data_wanted(analysis, grid) if data != own(analysis)]
+    wanted = data_wanted(analysis, grid)
+    for other in dict.fromkeys(data[0] for data in wanted):
+        check_analysis(other, study["analyses"], grid["method"], study["id"], "choices")
+    others = [data for data in wanted if data != own(analysis)]
     more, reasons = alternatives(folders, others) if others else ({}, {})
     drawn = {}
     if declared.get("members"):
@@ -88,17 +100,23 @@ def _run(
     )  # fmt: skip
     place = Place(
         statistics=tuple(names_of(grid["statistic"])),
-        **{
-            key: str(grid[key])
-            for key in ("endpoint", "group", "reference", "term", "timepoint")
-            if key in grid
-        },
+        **{key: str(grid[key]) for key in _OF_NUMBER if key in grid},
     )
     ensemble = member_samples(sets, declared) if declared.get("members") else None
     primary = primary_number(module, declared, found.primary, place, ensemble)
     # Whatever was left open is as in the primary analysis.
     place = place.as_in(primary)
     rows = followed(module, samples, found.entries, place)
+    if all(row.note == NO_SUCH for row in (primary, *rows)):
+        asked = [f"{key} {value}" for key, value in grid.items() if key in _OF_NUMBER]
+        raise InputError(
+            "no specification gives the number that is followed",
+            file="config",
+            column=f"multiverse.grids.{name}",
+            value=", ".join([*names_of(grid["statistic"]), *asked]),
+            expected=f"one that the method {declared['method']} gives for the "
+            "analysis, as estimates.csv names it",
+        )
     analyses = dict.fromkeys([analysis, *(data[0] for data in samples.prepared)])
     return Multiverse(
         study=study["id"],

@@ -30,14 +30,14 @@ def shares(
 
     ``values`` (specifications,) are finite; ``chosen`` names the option of each
     specification per choice. Choices that do not vary have no share. All shares are
-    nan where the values do not vary.
+    nan where the values do not vary, or no choice does.
     """
     varying = {name: o for name, o in chosen.items() if len(set(o)) > 1}
     y = np.asarray(values, float)
     y = y - y.mean() if len(y) else y
     total = float(y @ y)
     scale = float(np.abs(values).max(initial=0.0))
-    if total <= NOTHING * max(scale, 1e-300) ** 2 * max(len(y), 1):
+    if not varying or total <= NOTHING * max(scale, 1e-300) ** 2 * max(len(y), 1):
         return dict.fromkeys(varying, np.nan), np.nan
     columns, owner = [], []
     for number, options in enumerate(varying.values()):

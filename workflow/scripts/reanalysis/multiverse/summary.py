@@ -16,7 +16,8 @@ import numpy as np
 from reanalysis.formatting import capitalised, journal_number, journal_p
 from reanalysis.multiverse.anchor import Anchor
 from reanalysis.multiverse.columns import COLUMNS
-from reanalysis.multiverse.curve import LEVEL, JointTest, effect
+from reanalysis.multiverse.curve import DIRECTED, LEVEL, JointTest, effect
+from reanalysis.multiverse.declared import names_of
 from reanalysis.multiverse.grid import Grid, Samples
 from reanalysis.multiverse.shares import shares
 from reanalysis.results import NAN, Estimate
@@ -46,7 +47,12 @@ class Multiverse:
 
     @property
     def side(self) -> float:
-        """Sign of the effect the specifications are compared with; 0 for none."""
+        """Sign of the effect the specifications are compared with; 0 for none.
+
+        A number that compares nothing, such as a median survival, has none.
+        """
+        if self.statistic not in DIRECTED:
+            return 0.0
         x = NAN
         if not math.isnan(self.anchor.value):
             x = effect(_as(self.primary, self.anchor.value))
@@ -268,25 +274,32 @@ def sentence(
         said.append(_significance(found, line))
     if not math.isnan(found.joint.p_significant):
         said.append(_jointly(found.joint))
-    said.append(
-        "The specifications share the same patients and are no independent results, "
-        "so how many of them are significant is no evidence by itself."
-    )
+    if len(found.rows) > 1:
+        said.append(
+            "The specifications share the same patients and are no independent "
+            "results, so how many of them are significant is no evidence by itself."
+        )
     return " ".join(said)
 
 
 def _counted(found: Multiverse, line: Mapping) -> str:
     combinations, count = int(line["combinations"]), int(line["specifications"])
-    text = f"{combinations:,} combinations of {_listed(found.grid.choices)}"
+    text = f"{_count(combinations, 'combination')} of {_listed(found.grid.choices)}"
     if line["impossible"]:
         text += f", {line['impossible']:,} of them impossible or excluded,"
-    text += f" make {count:,} specifications"
+    text += f" make{'s' if combinations == 1 else ''} {_count(count, 'specification')}"
     if count < combinations - int(line["impossible"]):
         text += " (equal ones once)"
     empty = count - max(int(line["with_estimate"]), int(line["with_p_value"]))
     if empty:
         text += f", {empty:,} of them without a number"
-    return f"{text}, with {line['distinct_results']:,} different results."
+    if count == 1:
+        return f"{text}."
+    return f"{text}, with {_count(line['distinct_results'], 'different result')}."
+
+
+def _count(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def _listed(choices: Mapping[str, Sequence]) -> str:
@@ -333,11 +346,20 @@ def _significance(found: Multiverse, line: Mapping) -> str:
     low, high = journal_p(line["p_low"]), journal_p(line["p_high"])
     text += f" ({low} to {high})" if low != high else f" ({low})"
     if found.anchor.p_value is not None:
-        text += f"; printed {found.anchor.p_value['printed']}"
+        text += f"; printed {found.anchor.p_value['printed']}{_other_test(found)}"
         given = line["gives_printed"]
         if found.anchor.estimate is None and not math.isnan(given):
             text += f", which {given:,} of {total:,} give"
     return text + "."
+
+
+def _other_test(found: Multiverse) -> str:
+    """Say of which test the printed p-value is, where it is that of another number."""
+    claim = found.anchor.p_value
+    if claim["statistic"] in {found.statistic, *names_of(found.declared["statistic"])}:
+        return ""
+    test = claim.get("test") or claim["statistic"].replace("_", " ")
+    return f" ({test})"
 
 
 def _jointly(joint: JointTest) -> str:
@@ -346,15 +368,17 @@ def _jointly(joint: JointTest) -> str:
     parts = []
     if not math.isnan(joint.p_effect):
         parts.append(f"a median effect at least as large (p {_p(joint.p_effect)})")
+    # Tests without an estimate have no side.
+    side = "" if math.isnan(joint.p_effect) else " on one side"
     parts.append(
-        f"at least as many specifications significant on one side "
+        f"at least as many specifications significant{side} "
         f"(p {_p(joint.p_significant)})"
     )
     return (
         f"All taken together (joint permutation test, {joint.words} {ways}): if the "
         f"comparison made no difference, chance alone would give "
-        f"{', and '.join(parts)}."
-    )
+        f"{', and '.join(parts)}. {joint.premise}"
+    ).rstrip()
 
 
 def _p(p: float) -> str:

@@ -287,8 +287,7 @@ def _specifications(drawn: Marks) -> str:
         f"{_number(min(values))} to {_number(max(values))}"
     )
     text += f"; the primary one {_number(first[0])}" if first else ""
-    printed = [_number(m["y"]) for m in drawn if m["element"] == "printed"]
-    return f"{text}.{f' Printed: {printed[0]}.' if printed else ''}"
+    return f"{text}.{_printed(drawn)}"
 
 
 def _tiles(drawn: Marks) -> str:

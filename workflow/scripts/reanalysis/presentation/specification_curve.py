@@ -68,7 +68,8 @@ def draw(sheet: Sheet, found: Mapping) -> str | None:
             points=points,
             choices=choices,
             printed=math.nan if printed is None else factor * printed,
-            neutral=LEVEL if tests else 1.0 if scale == "log" else 0.0,
+            printed_text=found["printed"]["p_text" if tests else "text"],
+            neutral=LEVEL if tests else _no_effect(found, scale),
             legend=_legend(found, kept, printed, tests),
         ),
     )
@@ -132,6 +133,13 @@ def _axis(found: Mapping, tests: bool) -> str:
     return f"{name} ({unit})" if unit else name
 
 
+def _no_effect(found: Mapping, scale: str) -> float:
+    """Return the value of no effect as drawn; not a number where nothing compares."""
+    if found["no_effect"] is None:
+        return math.nan
+    return 1.0 if scale == "log" else found["no_effect"]
+
+
 def _legend(
     found: Mapping, kept: Sequence[Mapping], printed: float | None, tests: bool
 ) -> list[str]:
@@ -141,7 +149,8 @@ def _legend(
     text = ", ".join(said)
     if any(s["primary"] for s in kept):
         text += "; square: the primary analysis"
-    text += f"; grey line: {'p = 0.05' if tests else 'no effect'}"
+    if tests or found["no_effect"] is not None:
+        text += f"; grey line: {'p = 0.05' if tests else 'no effect'}"
     if printed is not None:
         what = found["printed"]["p_text" if tests else "text"]
         text += f"; dotted line: printed {what}"
