@@ -730,6 +730,10 @@ def test_the_analysis_itself_comes_before_the_others_of_its_grid():
         ("hazard_reduction", 0.5, math.log(2)),
         ("mean_difference", -2.0, -2.0),
         ("odds_ratio", 0.0, math.nan),
+        # Four to treat for one is more than ten.
+        ("number_needed_to_treat", 4.0, 0.25),
+        ("number_needed_to_treat", -10.0, -0.1),
+        ("number_needed_to_treat", math.inf, math.nan),
     ],
 )
 def test_no_effect_is_zero(statistic, x, expected):

@@ -37,14 +37,17 @@ REDUCTIONS = frozenset({"hazard_reduction", "risk_reduction", "rate_reduction"})
 #: Statistics of which another value than zero is no effect: of two equal groups, the
 #: chance that a value of one is above one of the other (Brunner and Munzel 2000).
 NO_EFFECT = {"relative_effect": 0.5}
+#: Statistics that are one over a difference: no effect is at infinity.
+INVERSE = frozenset({"number_needed_to_treat"})
 #: Statistics that compare, so that their sign says which way an effect goes.
 DIRECTED = (
     (RATIOS - {"variance_ratio"})
     | REDUCTIONS
+    | INVERSE
     | set(NO_EFFECT)
     | {
         "survival_difference", "restricted_mean_difference", "risk_difference",
-        "number_needed_to_treat", "median_difference", "mean_difference",
+        "median_difference", "mean_difference",
         "standardized_mean_difference", "mean_cumulative_difference", "coefficient",
         "correlation", "slope", "slope_change", "slope_difference",
         "slope_change_difference", "patient_slope", "percent_change",
@@ -177,6 +180,8 @@ def effect(row: Estimate) -> float:
         return -math.log1p(-x) if x < 1 and math.isfinite(x) else NAN
     if row.statistic in RATIOS:
         return math.log(x) if x > 0 and math.isfinite(x) else NAN
+    if row.statistic in INVERSE:
+        return 1 / x if x and math.isfinite(x) else NAN
     return x - NO_EFFECT.get(row.statistic, 0.0) if math.isfinite(x) else NAN
 
 

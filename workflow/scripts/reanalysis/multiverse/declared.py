@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
+from difflib import get_close_matches
 
 from jsonschema import Draft202012Validator
 
@@ -26,15 +27,15 @@ Plan = Mapping[str, Mapping[str, Mapping]]
 
 
 def multiverses(
-    config: Mapping, plan: Plan, there: Collection[str] | None = None
+    config: Mapping, plan: Plan, there: Collection[str] = ()
 ) -> dict[str, dict[str, dict]]:
     """Return the grids of each study and method: study -> method -> grid -> declared.
 
     ``plan`` has what :func:`reanalysis.plan.analyses_of` says of each study. The
     ``analyses`` of a grid become those of the study that have rows. A grid for
-    studies that are not run is left out; ``there`` are all that could be run, those
-    of the plan unless given. Raises :class:`InputError` for settings, values, studies
-    and analyses that do not exist.
+    studies that are not run is left out; ``there`` are all that could be run. Raises
+    :class:`InputError` for settings, values and analyses that do not exist, and for a
+    misspelt study.
     """
     found: dict[str, dict[str, dict]] = {}
     for name, grid in sorted((config["multiverse"]["grids"] or {}).items()):
@@ -43,8 +44,8 @@ def multiverses(
         at = f"multiverse.grids.{name}"
         _check(grid, at)
         for study in _named(grid.get("studies", "all"), plan):
-            if there is not None:
-                expect_known(study, sorted(there), "config", f"{at}.studies")
+            if study not in plan:
+                _not_misspelt(study, there, f"{at}.studies")
             if study not in plan or not plan[study]:
                 continue  # not run now, or refused when it is checked
             analyses = list(_analyses(grid, plan[study], study, at))
@@ -96,6 +97,16 @@ def multiverse_settings(config: Mapping, method: str, grids: Mapping) -> dict:
 def names_of(value: object) -> list:
     """Return one name, or several, as a list."""
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _not_misspelt(study: str, there: Collection[str], at: str) -> None:
+    """Raise :class:`InputError` for a study that is not there, with another like it.
+
+    A study that is like none may lie in a data folder that is not used now: the grids
+    of the config name the studies that come with the program.
+    """
+    if study not in there and get_close_matches(study, there, n=1, cutoff=0.8):
+        expect_known(study, sorted(there), "config", at)
 
 
 def _named(names: object, everything: Mapping) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from reanalysis.multiverse.curve import DIRECTED, NO_EFFECT
+from reanalysis.multiverse.curve import DIRECTED, INVERSE, NO_EFFECT
 from reanalysis.multiverse.grid import ANY
 from reanalysis.multiverse.summary import Multiverse
 
@@ -30,9 +30,9 @@ def drawn(found: Multiverse, line: Mapping[str, object]) -> dict[str, object]:
         "group": found.primary.group,
         "reference": found.primary.reference,
         "unit": found.primary.unit,
-        # None of a number that compares nothing.
+        # None of a number that compares nothing, or has it at infinity.
         "no_effect": NO_EFFECT.get(found.statistic, 0.0)
-        if found.statistic in DIRECTED
+        if found.statistic in DIRECTED - INVERSE
         else None,
         "kind": line["kind"],
         "sentence": line["sentence"],
