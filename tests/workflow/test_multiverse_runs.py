@@ -19,6 +19,9 @@ GRID = """\
 SHOWN = {
     *("all", "collect_multiverse", "draw_first", "finish", "record", "write_report"),
     "run_crate",
+    # The documents and their figures, which show every multiverse.
+    *("compose", "number_figures", "pack_figures", "write_pdf", "write_slides"),
+    *("write_word", "write_workbook"),
 }
 
 
