@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from drawn_texts import boxes, faults
 from lifelines import KaplanMeierFitter
+from matplotlib.collections import LineCollection
 
 from reanalysis.ensembles.estimates import veil as curves_of
 from reanalysis.ensembles.member_sets import MemberSet
@@ -633,3 +635,30 @@ def test_a_p_of_two_groups_is_not_printed_beside_the_p_of_three(monkeypatch):
         "A against C: Log-rank: p = 0.002; printed P = 0.0007 (O6)",
     ]
     assert analysis.shown == rows[:2]
+
+
+def test_no_line_runs_through_the_heading_of_a_part():
+    heading = member_forest.Spread(label="A part with a long name " * 2, role="heading")
+    whole = spreads()
+    sheet, _ = filled(
+        look(),
+        lambda s: member_forest.draw(
+            s, replace(whole, rows=[heading, *whole.rows, heading, *whole.rows])
+        ),
+    )
+    figure = sheet.figure()
+    drawn = boxes(figure)
+    heads = [box for text, box in drawn.items() if "A part" in text.get_text()]
+    assert len(heads) == 2
+    upright = [
+        axes.transData.transform(path.vertices)
+        for axes in figure.axes
+        for lines in axes.collections
+        if isinstance(lines, LineCollection)
+        for path in lines.get_paths()
+        if path.vertices[0, 0] == path.vertices[-1, 0]
+    ]
+    assert upright
+    for box in heads:
+        for (_, one), (_, other) in upright:
+            assert min(box.y1, max(one, other)) - max(box.y0, min(one, other)) < 1.5
