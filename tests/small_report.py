@@ -65,13 +65,16 @@ def results(
     studies: Mapping[str, Path],
     *,
     edit: Callable[[dict], None] = lambda study: None,
+    grids: Mapping[str, Mapping] | None = None,
     drawn: bool,
 ) -> SmallRun:
     """Write every table of the studies, their figures too or something in their place.
 
-    ``edit`` may change what the check of a study found, before anything is computed.
+    ``edit`` may change what the check of a study found, before anything is computed;
+    ``grids`` are multiverses beside the shipped ones.
     """
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config["multiverse"]["grids"] |= grids or {}
     config["multiverse"]["permutations"] = 99
     figures: dict[str, dict[str, str]] = {}
     summaries: list[str] = []

@@ -25,6 +25,7 @@ import yaml
 from docx.oxml.ns import qn
 from lxml import etree
 
+from reanalysis.bundles import study_part, workbook
 from reanalysis.config import method_settings
 from reanalysis.formatting import beside_printed, journal_number, journal_p
 from reanalysis.multiverse.columns import SUMMARY_COLUMNS
@@ -576,6 +577,26 @@ def test_a_multiverse_is_told_in_its_sentence_and_its_row(bundle, book):
     assert cells["share_direction"].number_format == "0.0%"
     assert cells["p_low"].number_format == '"<0.001"'
     assert cells["specifications"].value == 3
+
+
+def test_noise_and_long_times_of_the_workbook_are_shown_short():
+    claim = {"claim_id": "C1", "interval_low": "0.31", "recomputed": "0.3123"}
+    claim |= {"printed": "0.31", "value": "0.31", "relation": "=", "unit": ""}
+    claim |= {"field": "estimate", "statistic": "mean"}
+    # What two programs differ by in floating point is no difference.
+    assert workbook._pattern("difference", 4.1e-17, claim) == "0.000"
+    assert workbook._pattern("timepoint", 8.799452429842573, {}) == "0.0"
+    assert workbook._pattern("timepoint", 8.739219712525667, {}) == "0.00"
+    assert workbook._pattern("timepoint", 12.0, {}) == "0"
+
+
+def test_simulated_patients_are_not_said_to_be_awaited():
+    dataset = {"id": "drawn", "kind": "simulated", "rows": 0, "locator": "Abstract"}
+    missing = {**dataset, "id": "patients", "kind": "individual"}
+    study = {"datasets": [dataset, missing]}
+    said = study_part.awaited(study)
+    assert said == "Not public: patients (Abstract)."
+    assert not study_part.awaited({"datasets": [dataset]})
 
 
 def test_p_values_below_a_thousandth_are_shown_so(book):

@@ -62,6 +62,15 @@ def test_a_median_beyond_the_follow_up_is_not_reached():
     assert cells(statistic="hazard_ratio", note="no events")["estimate"] == ""
 
 
+def test_what_lies_over_members_is_said_in_words():
+    given = {"statistic": "median_survival", "kind": "simulated", "members": 100.0}
+    spread = {"estimate_min": 0.9, "band_low": 1.5, "prior": "frequent_early"}
+    # A band with no upper end: in those members half of the patients never had it.
+    assert cells(**given, **spread)["over_members"] == (
+        "1.50 to not reached (95% of 100 members of the prior frequent early)"
+    )
+
+
 HEADER = ("Analysis", "Number")
 
 

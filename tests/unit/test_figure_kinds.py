@@ -4,7 +4,9 @@ import csv
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ import pytest
 import yaml
 from drawn_texts import boxes, faults
 from lifelines import KaplanMeierFitter
+from matplotlib.collections import LineCollection
 
 from reanalysis.ensembles.estimates import veil as curves_of
 from reanalysis.ensembles.member_sets import MemberSet
@@ -32,9 +35,11 @@ from reanalysis.figures.sheet import Sheet, filled
 from reanalysis.figures.style import Look, Said
 from reanalysis.plan import panels_of
 from reanalysis.presentation import alt_text, dispatch
+from reanalysis.presentation import kaplan_meier as shown_survival
 from reanalysis.presentation import panels as presented
 from reanalysis.presentation.files import ENDINGS
 from reanalysis.reporting import evidence_map, forest_rows
+from reanalysis.reporting.printed import PrintedNumber
 from reanalysis.verdicts import ORDER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -590,3 +595,70 @@ def test_alternative_text_of_a_shipped_kind_is_json_safe():
         text = alt_text.described("A title", "individual", sheet.drawn)
         assert json.loads(json.dumps(text)) == text
         assert "\n" not in text
+
+
+def test_the_extremes_over_members_are_told_by_part_and_p_as_a_p():
+    def marks(panel, low, high, x):
+        cells = {"panel": panel, "x": x, "p_value": math.nan}
+        said = {"series": "rare", "text": "0.50; band 0.2 to 0.9"}
+        ends = {"series": "any data set", "text": "", "low": low, "high": high}
+        return [
+            {**cells, **said, "element": "median of members"},
+            {**cells, **ends, "element": "ends of members"},
+        ]
+
+    two = [*marks("First", 0.5, 1.25, 1.0), *marks("Second", 2.0, 4.0, 1.0)]
+    said = alt_text.described("A title", "simulated", two)
+    assert said.endswith("over all data sets: First 0.500 to 1.25; Second 2 to 4.")
+    said = alt_text.described(
+        "A title", "simulated", marks("", 0.050001, 0.1, math.nan)
+    )
+    assert said.endswith("over all data sets: >0.05 to 0.10.")
+
+
+def test_a_p_of_two_groups_is_not_printed_beside_the_p_of_three(monkeypatch):
+    def row(group, reference, p):
+        compared = {"group": group, "reference": reference, "p_value": p}
+        named = {"statistic": "log_rank", "scenario": "primary", "analysis": "test"}
+        return {**compared, **named, "test": "log-rank", "alternative": "two-sided"}
+
+    printed = PrintedNumber(
+        claim_id="O6", analysis="test", place=("", "log_rank", "A", "C", "", ""),
+        field="p_value", text="P = 0.0007", digits="0.0007", value=0.0007,
+        relation="=", recomputed=0.0016, verdict="differs", unit="",
+    )  # fmt: skip
+    rows = [row("", "", 0.003), row("A", "C", 0.0016), row("B", "C", 0.8)]
+    analysis = SimpleNamespace(everything=rows, others={"test": [printed]}, shown=[])
+    monkeypatch.setattr(shown_survival, "_same_patients", lambda *_: True)
+    assert shown_survival._log_rank(analysis, "death") == [
+        "Log-rank: p = 0.003",
+        "A against C: Log-rank: p = 0.002; printed P = 0.0007 (O6)",
+    ]
+    assert analysis.shown == rows[:2]
+
+
+def test_no_line_runs_through_the_heading_of_a_part():
+    heading = member_forest.Spread(label="A part with a long name " * 2, role="heading")
+    whole = spreads()
+    sheet, _ = filled(
+        look(),
+        lambda s: member_forest.draw(
+            s, replace(whole, rows=[heading, *whole.rows, heading, *whole.rows])
+        ),
+    )
+    figure = sheet.figure()
+    drawn = boxes(figure)
+    heads = [box for text, box in drawn.items() if "A part" in text.get_text()]
+    assert len(heads) == 2
+    upright = [
+        axes.transData.transform(path.vertices)
+        for axes in figure.axes
+        for lines in axes.collections
+        if isinstance(lines, LineCollection)
+        for path in lines.get_paths()
+        if path.vertices[0, 0] == path.vertices[-1, 0]
+    ]
+    assert upright
+    for box in heads:
+        for (_, one), (_, other) in upright:
+            assert min(box.y1, max(one, other)) - max(box.y0, min(one, other)) < 1.5

@@ -59,6 +59,10 @@ def test_a_printed_p_never_crosses_the_significance_limit(p):
         (1.104, {"statistic": "odds_ratio"}, "1.10"),
         (0.0012, {"statistic": "odds_ratio"}, "0.0012"),
         (1410.23, {"statistic": "odds_ratio"}, "1410.23"),
+        # A group without an event, and a difference of equal sums in floating point.
+        (3.4e-9, {"statistic": "hazard_ratio"}, "<0.0001"),
+        (1.2e-33, {"statistic": "log_rank", "field": "test_statistic"}, "<0.0001"),
+        (-1.2e-33, {"field": "test_statistic"}, ">\u22120.0001"),
         (math.inf, {"statistic": "odds_ratio"}, "\u221e"),
         (-math.inf, {}, "\u2212\u221e"),
         (27.0, {"statistic": "count"}, "27"),

@@ -32,7 +32,7 @@ from reanalysis.multiverse.no_part import NO_PART, Where, impossible, settled
 from reanalysis.multiverse.reassignment import exchange, exchanged
 from reanalysis.multiverse.run import run_grids
 from reanalysis.multiverse.shares import shares
-from reanalysis.multiverse.summary import records, summary
+from reanalysis.multiverse.summary import _as_printed, records, summary
 from reanalysis.plan import analyses_of
 from reanalysis.results import Estimate
 from reanalysis.schema import load_schema
@@ -935,3 +935,10 @@ def test_an_enumeration_that_ends_early_is_a_random_sample(folder):
     # More than arrays can do in the time is not begun.
     ratios = RATIO | {"choices": {"leave_out": ["none", "each_patient"]}}
     assert "99 exchanges" in joint(folder, ratios, permutation_fits=20).why
+
+
+def test_words_that_are_printed_are_quoted_in_the_sentence():
+    words = {"printed": "1 was not, of value as a soporific", "value": ""}
+    said = _as_printed(words)
+    assert said == "\u201c1 was not, of value as a soporific\u201d"
+    assert _as_printed({"printed": "P = .0006", "value": ".0006"}) == "P = .0006"

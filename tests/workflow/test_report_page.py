@@ -30,6 +30,17 @@ TRIES = {
     "group": "=1+1",
     "citation": "<svg onload=window.hacked=4> & {{ 7 * 7 }}",
 }
+#: A multiverse of the made study.
+GRID = {
+    "method": "cox",
+    "studies": "made",
+    "analyses": "survival_cox",
+    "statistic": "hazard_ratio",
+    "choices": {
+        "ties": ["efron", "breslow"],
+        "population": ["as_declared", "everyone"],
+    },
+}
 
 expect.set_options(timeout=20_000)
 
@@ -99,6 +110,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
             "made": small_studies.write(folder / "made", made, "made"),
             "kamen2022": ROOT / "data" / "kamen2022",
         },
+        grids={"survival_ties": GRID},
         drawn=True,
     )
 
@@ -438,20 +450,41 @@ def test_figures_are_there_and_described(page):
     at(page, "#study-made")
     images = page.locator("#study-made figure img")
     assert images.count() >= 3
+    said = []
     for image in images.all():
         image.scroll_into_view_if_needed()
         expect(image).to_have_js_property("complete", True)
         assert image.evaluate("image => image.naturalWidth") > 100
-        alt = image.get_attribute("alt")
-        assert alt.startswith("A made trial: ")
-        assert len(alt) > 60
+        said.append(image.get_attribute("alt"))
+    # Each says what is seen, with its numbers.
+    assert all(re.search(r"^A made trial: .*\d", alt) for alt in said)
+    assert len(set(said)) == len(said)
+
+
+def test_a_multiverse_is_part_of_its_study(page):
+    # So the other tests of this page, axe's too, go through this section.
+    at(page, "#multiverse-made")
+    told = page.get_by_role("table", name="Every combination of choices of made")
+    expect(told).to_be_visible()
+    said = page.locator("#study-made p", has_text="survival ties")
+    expect(said).to_contain_text("4 combinations of ties and population")
+    figure = "#figure-made-survival_cox_multiverse_survival_ties"
+    said.locator(f'a[href="{figure}"]').click()
+    expect(page.locator(f"{figure} img")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_nothing_is_wider_than_the_screen(browser, address, width):
     with browser.new_context(viewport={"width": width, "height": 900}) as context:
         page = opened(context)
-        for fragment in ("", "#numbers", "#consistency", "#study-kamen2022", "#all"):
+        for fragment in (
+            "",
+            "#numbers",
+            "#consistency",
+            "#study-kamen2022",
+            "#study-made",
+            "#all",
+        ):
             page.goto(f"{address}{fragment}")
             everything_open(page)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (

@@ -71,8 +71,8 @@ def journal_number(
     ``statistic``, ``unit`` and ``field`` are those of its row: p-values go to
     :func:`journal_p`, proportions and percentages get one decimal and a per cent
     sign, ratios and test statistics two decimals (two significant digits below
-    0.005), counts none, anything else three significant digits. A missing number
-    is a dash.
+    0.005, and no digits below 0.0001), counts none, anything else three significant
+    digits. A missing number is a dash.
     """
     if x is None or math.isnan(x):
         return MISSING
@@ -86,6 +86,8 @@ def journal_number(
         # Across members a count can be a fraction.
         text = round_half_up(size, 0) if size == round(size) else significant(size)
     elif field == "test_statistic" or (statistic in RATIOS and unit != "%"):
+        if 0 < size < 0.0001:  # a monotone likelihood, or the noise of arithmetic
+            return f"{'>' if sign else '<'}{sign}0.0001"
         text = significant(size, 2) if 0 < size < 0.005 else round_half_up(size, 2)
     elif unit == "proportion":
         text = round_half_up(100 * size, 1) + "%"

@@ -53,9 +53,8 @@ def study_blocks(run: Run, study: Mapping) -> list[Block]:
     blocks.append(_about(run, study))
     if study["remarks"]:
         blocks.append(Bullets([[remark] for remark in study["remarks"]]))
-    if awaited := [d for d in study["datasets"] if not d["rows"]]:
-        tables = "; ".join(f"{words(d['id'])} ({d['locator']})" for d in awaited)
-        blocks.append(Paragraph([f"Not public: {tables}."]))
+    if missing := awaited(study):
+        blocks.append(Paragraph([missing]))
     if study["total"]:
         blocks.append(_claims(study))
     if results := _results(run, study):
@@ -65,6 +64,14 @@ def study_blocks(run: Run, study: Mapping) -> list[Block]:
     if study["multiverses"]:
         blocks.append(Bullets([_multiverse(line) for line in study["multiverses"]]))
     return [*blocks, *_figures(run, study)]
+
+
+def awaited(study: Mapping) -> str:
+    """Name a study's tables that are not public; empty where there are none."""
+    # Simulated patients have no file: they are drawn, and nobody can send them.
+    files = [d for d in study["datasets"] if d["kind"] != "simulated"]
+    tables = [f"{words(d['id'])} ({d['locator']})" for d in files if not d["rows"]]
+    return f"Not public: {'; '.join(tables)}." if tables else ""
 
 
 def sentence(study: Mapping) -> str:
@@ -244,7 +251,8 @@ def _results(run: Run, study: Mapping) -> Table | None:
         what = ", ".join(part for part in parts if part)
         if over := cell.get("Over members"):
             what += f"; over members: {over}"
-        tested = f"{cell['P']} ({cell['Test']})" if cell["P"] and cell["Test"] else ""
+        # Rows over members may differ in nothing but a test without a p of its own.
+        tested = f"{cell['P'] or DASH} ({cell['Test']})" if cell["Test"] else ""
         cells = (cell["Estimate"], cell["Interval"], tested or cell["P"])
         counts = (cell["n"], cell["Events"])
         rows.append(Row([[what], *([text or DASH] for text in (*cells, *counts))]))

@@ -18,7 +18,13 @@ from xlsxwriter.worksheet import Worksheet
 
 from reanalysis.bundles import definitions
 from reanalysis.bundles.document import cleaned, words_of
-from reanalysis.formatting import INFINITY, MINUS, beside_printed, journal_number
+from reanalysis.formatting import (
+    INFINITY,
+    MINUS,
+    beside_printed,
+    journal_number,
+    journal_time,
+)
 from reanalysis.reporting.fixed_bytes import DATE
 from reanalysis.rows import NUMBERS
 
@@ -188,6 +194,7 @@ def _is_numeric(column: str, columns: Sequence[str]) -> bool:
         or column in _COUNTS
         or column == "difference"
         or column in _MULTIVERSE
+        or column == "timepoint"  # names of visits stay words
         or column.endswith(("_low", "_high", "_p_value", "_estimate"))
     )
 
@@ -205,8 +212,14 @@ def _pattern(column: str, number: float, row: Mapping) -> str:
         return "General"
     if column.startswith("share_"):
         return "0.0%"
+    if column == "timepoint":
+        return _like(journal_time(str(number)))
     if column in _MULTIVERSE and column not in _P and "estimate_" not in column:
         return "General"
+    if column == "difference" and row.get("recomputed"):
+        # To the digits of what was recomputed: noise beyond them is no difference.
+        shown = _like(beside_printed(float(str(row["recomputed"])), row))
+        return "0.0000" if shown.startswith('"') else shown
     if _is_claim(row):  # in its printed unit
         return _like(beside_printed(number, row))
     unit = str(row.get("unit", ""))

@@ -142,8 +142,10 @@ def _as_forest(forest: MemberForest) -> plain.Forest:
     )
 
 
-def _rows(sheet: Sheet, forest: MemberForest, label: float) -> list[float]:
-    """Place names and numbers of every row; return their middles below the top."""
+def _rows(
+    sheet: Sheet, forest: MemberForest, label: float
+) -> list[tuple[float, float]]:
+    """Place names and numbers of every row; return their ends below the top."""
     small, start = sheet.small, sheet.y
     places = []
     for row in forest.rows:
@@ -156,7 +158,7 @@ def _rows(sheet: Sheet, forest: MemberForest, label: float) -> list[float]:
         if row.said:
             lines = sheet.wrap(row.said, room, small)
             end = sheet.text(MARGIN + indent, end, lines, size=small, color=GREY)
-        places.append((first + end) / 2 - start)
+        places.append((first - start, end - start))
         sheet.y = end + 1
     return places
 
@@ -166,7 +168,7 @@ def _marks(
     sheet: Sheet,
     forest: MemberForest,
     scaled: plain.Forest,
-    places: Sequence[float],
+    places: Sequence[tuple[float, float]],
     height: float,
     limits: tuple[float, float],
     ticks: Sequence[float],
@@ -180,9 +182,18 @@ def _marks(
     axes.set_ylim(height, 0)
     neutral = 0.05 if forest.scale == "p" else plain.shown(scaled, forest.neutral)
     if limits[0] < neutral < limits[1]:
-        axes.axvline(neutral, color=GREY, lw=0.7)
+        # Not through a heading, which may be wider than the column of names.
+        heads = [
+            ends
+            for row, ends in zip(forest.rows, places, strict=True)
+            if row.role == "heading"
+        ]
+        tops = [0.0, *(bottom for _, bottom in heads)]
+        bottoms = [*(top for top, _ in heads), height]
+        axes.vlines([neutral] * len(tops), tops, bottoms, colors=GREY, lw=0.7)
     color = sheet.look.palette[0]
-    for row, y in zip(forest.rows, places, strict=True):
+    for row, ends_of in zip(forest.rows, places, strict=True):
+        y = sum(ends_of) / 2
         if row.role == "heading":
             continue
         if number == 0:

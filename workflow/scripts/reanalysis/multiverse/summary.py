@@ -323,7 +323,7 @@ def _estimates(found: Multiverse, line: Mapping) -> str:
         text = f"{name}: {low} under all of them"
     anchor = found.anchor
     if anchor.estimate is not None:
-        text += f"; printed {anchor.estimate['printed']}"
+        text += f"; printed {_as_printed(anchor.estimate)}"
         given = line["gives_printed"]
         if not math.isnan(given):
             text += f", which {given:,} of {line['with_estimate']:,} give"
@@ -346,7 +346,8 @@ def _significance(found: Multiverse, line: Mapping) -> str:
     low, high = journal_p(line["p_low"]), journal_p(line["p_high"])
     text += f" ({low} to {high})" if low != high else f" ({low})"
     if found.anchor.p_value is not None:
-        text += f"; printed {found.anchor.p_value['printed']}{_other_test(found)}"
+        told = _as_printed(found.anchor.p_value)
+        text += f"; printed {told}{_other_test(found)}"
         given = line["gives_printed"]
         if found.anchor.estimate is None and not math.isnan(given):
             text += f", which {given:,} of {total:,} give"
@@ -384,3 +385,9 @@ def _jointly(joint: JointTest) -> str:
 def _p(p: float) -> str:
     text = journal_p(p)
     return text if text[:1] in "<>" else f"= {text}"
+
+
+def _as_printed(claim: Mapping) -> str:
+    """Return what is printed; words, which have no value, as a quotation."""
+    printed = claim["printed"]
+    return printed if claim["value"] else f"\u201c{printed}\u201d"

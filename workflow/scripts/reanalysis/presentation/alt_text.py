@@ -120,13 +120,19 @@ def _forest(drawn: Marks) -> str:
         if m["element"] == "ends of members"
         and (m["panel"], m["series"]) not in told_of
     ]
+    tests = rows and not any(map(_has_x, rows))
+    number = journal_p if tests else _number
     spread = ""
     if ends:
+        # One row per part, and each has the same name.
+        parted = len({str(m["panel"]) for m in ends}) > 1
         told = [
-            f"{m['series']} {_number(m['low'])} to {_number(m['high'])}" for m in ends
+            f"{m['panel']} {number(m['low'])} to {number(m['high'])}"
+            if parted
+            else f"{number(m['low'])} to {number(m['high'])}"
+            for m in ends
         ]
         spread = f" Smallest to largest over all data sets: {_listed(told)}."
-    tests = rows and not any(map(_has_x, rows))
     opening = "P-values" if tests else "Estimates with intervals"
     listed = f": {'; '.join(parts)}" if parts else ""
     return f"{opening}{listed}.{spread}{_printed(drawn)}"

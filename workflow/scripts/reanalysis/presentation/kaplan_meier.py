@@ -34,7 +34,7 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
     analysis.shown += [
         r for r in rows if r["statistic"] in drawn and r["group"] in groups
     ]
-    test = _log_rank(analysis, panel.endpoint)
+    tests = _log_rank(analysis, panel.endpoint)
     title, axis = panel.title, panel.endpoint or analysis.endpoint
     if axis.lower().startswith(("time ", "duration ", "waiting ")):
         # The curve shows the share of patients, not their times.
@@ -49,7 +49,7 @@ def draw(sheet: Sheet, analysis: Analysis, panel: Panel) -> str:
             tables=panel.tables,
             groups=groups,
             said={g: _median_said(g, medians.get(g), own) for g in groups},
-            remarks=[test] if test else [],
+            remarks=tests,
             medians={g: r["estimate"] for g, r in medians.items()},
             printed=[
                 (p.place[2], float(p.place[5]), p.value, f"{p.text} ({p.claim_id})")
@@ -133,23 +133,34 @@ def _median_said(
     return f"{text}; {said}" if said else text
 
 
-def _log_rank(analysis: Analysis, endpoint: str) -> str:
-    """Name the log-rank test of the same data and endpoint with its p-value."""
+def _log_rank(analysis: Analysis, endpoint: str) -> list[str]:
+    """Name the log-rank tests of the same data and endpoint with their p-values.
+
+    The first is the one of all groups; with more than two, a comparison of two of them
+    is named where a p-value of it is printed, which is no p-value of them all.
+    """
+    said: dict[tuple[object, ...], str] = {}
     for row in analysis.everything:
+        compared = (row["group"], row["reference"])
         if (
             row["statistic"] == "log_rank"
             and row["scenario"] == PRIMARY
             and not math.isnan(row["p_value"])
+            and compared not in said
             and _same_patients(analysis, str(row["analysis"]), endpoint)
         ):
             printed = [
                 p
                 for p in analysis.others.get(str(row["analysis"]), [])
-                if p.place[1] == "log_rank" and p.field == "p_value"
+                if p.place[1] == "log_rank"
+                and p.field == "p_value"
+                and p.place[2:4] == compared
             ]
-            analysis.shown.append(row)
-            return tested(row, printed)
-    return ""
+            if printed or not said:
+                analysis.shown.append(row)
+                about = f"{row['group']} against {row['reference']}: " if said else ""
+                said[compared] = about + tested(row, printed)
+    return list(said.values())
 
 
 def _same_patients(analysis: Analysis, other: str, endpoint: str) -> bool:

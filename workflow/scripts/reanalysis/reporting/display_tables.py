@@ -171,10 +171,12 @@ def _over_members(row: Mapping, kind: Mapping[str, str]) -> str:
     low, high = (journal_number(row[end], **kind) for end in ends)
     if math.isnan(row[ends[0]]) and math.isnan(row[ends[1]]):
         return ""
+    if math.isnan(row[ends[1]]) and row["statistic"] == "median_survival":
+        high = NOT_REACHED
     lying = low if low == high else f"{low} to {high}"
     of = f"{row['members']:.0f} members"
     if row["prior"]:
-        of += f" drawn with '{row['prior']}'"
+        of += f" of the prior {row['prior'].replace('_', ' ')}"
     share = "smallest to largest" if sought else "95%"
     return f"{prefix}{lying} ({share} of {of})"
 
