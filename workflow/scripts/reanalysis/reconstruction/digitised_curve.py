@@ -241,8 +241,8 @@ def _ordered(
         crossed += s[i] < s[j] - 2 * error
     if crossed:
         messages.append(
-            f"{crossed} coordinates at a drop stood in the wrong order, within the "
-            "error of the times, and were swapped."
+            "Coordinates at a drop that stood in the wrong order, within the error of "
+            f"the times, were swapped ({crossed})."
         )
     t, s = np.array(t), np.array(s)
     lowest = np.minimum.accumulate(s)
@@ -259,8 +259,8 @@ def _ordered(
         )
     if rise.max() > 0:
         messages.append(
-            f"{np.count_nonzero(rise > 0)} coordinates lay above an earlier one, "
-            "within the reading error, and were averaged with their level."
+            "Coordinates above an earlier one, within the reading error, were averaged "
+            f"with their level ({np.count_nonzero(rise > 0)})."
         )
     return t, s
 
@@ -363,7 +363,7 @@ def _staircase(
     corners = 2 * sum(level.last > level.first for level in levels) >= len(levels)
     again = np.append(False, (np.diff(t) == 0) & (np.diff(s) == 0))
     if again.any() and not corners:
-        messages.append(f"{again.sum()} coordinates stood there twice.")
+        messages.append(f"Coordinates that stood there twice: {again.sum()}.")
         levels = _levels(t[~again], s[~again], error, threshold)
     passed, apart = 0, []
     kept, drops = levels[:1], []
@@ -394,7 +394,7 @@ def _staircase(
         drops.append((when, many))
     if passed:
         messages.append(
-            f"{passed} levels that lasted for no time were taken as part of a drop."
+            f"Levels that lasted for no time were taken as part of a drop ({passed})."
         )
     readings = np.array([level.clicks for level in kept[1:]], dtype=np.int64)
     return DigitisedCurve(
