@@ -170,7 +170,9 @@ def transformed_limits(
             case "log":
                 low, high = s * np.exp(-reach), np.minimum(s * np.exp(reach), 1)
             case "log-log":
-                low, high = (s ** np.exp(sign * reach / np.log(s)) for sign in (-1, 1))
+                logs = np.log(s)
+                width = np.exp(reach / logs)
+                low, high = np.exp(logs / width), np.exp(logs * width)
             case "logit":
                 odds, width = s / (1 - s), np.exp(reach / (1 - s))
                 low, high = odds / (odds + width), odds / (odds + 1 / width)
