@@ -52,7 +52,7 @@ def main() -> None:
         n = n1 + n2
         data = np.round(rng.exponential(10, n), 4), rng.random(n) < 0.7
         group = np.repeat([0, 1], [n1, n2])
-        seconds, p_value = timed(lambda: ours(*data, group, draws), repeats)  # noqa: B023
+        seconds, p_value = timed(lambda: ours(*data, group, draws), repeats)  # noqa: B023 - called in the same round
         beside = coin(*data, group, draws, repeats)
         what = "random" if draws else "exact"
         total = draws or count_tails(np.arange(n) * 2 - n + 1, group == 0).total

@@ -99,3 +99,15 @@ def test_no_cell_of_a_csv_is_a_formula():
     body = [['=HYPERLINK("x")', "-1.5"], ["\uff0bcmd", " @x"]]
     read = list(csv.reader(io.StringIO(display_tables.as_csv(HEADER, body))))
     assert read[1:] == [['\'=HYPERLINK("x")', "-1.5"], ["'\uff0bcmd", "' @x"]]
+
+
+def test_a_unit_that_is_printed_is_not_said_twice():
+    blank = dict.fromkeys(
+        ("claim_id", "analysis", "statistic", "field", "group", "reference", "timepoint",
+         "endpoint", "recomputed", "convention", "reason", "source", "locator"), "",
+    )  # fmt: skip
+    for printed, shown in (("67 per cent", "67 per cent"), ("67", "67 %")):
+        claim = {**blank, "printed": printed, "value": "67", "unit": "%"}
+        claim |= {"verdict": "reproduced", "field": "estimate"}
+        _, [line] = display_tables.claims_table(STUDY, [claim])
+        assert line[3] == shown

@@ -193,7 +193,7 @@ def _equally_good(
         np.count_nonzero(tight[i * ratio : (i + 1) * ratio].any(axis=0)) == ratio
         for i in range(treated)
     ]
-    Pair = tuple[int, int]  # noqa: N806
+    Pair = tuple[int, int]  # noqa: N806 - a type
     waiting: list[tuple[tuple[Pair, ...], tuple[Pair, ...]]] = [((), ())]
     while waiting:
         kept, given_up = waiting.pop()

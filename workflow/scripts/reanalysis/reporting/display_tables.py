@@ -54,7 +54,9 @@ def claims_table(study: Mapping, claims: Sequence[Mapping]) -> Table:
     for claim in claims:
         analysis = analyses.get(claim["analysis"], {})
         unit = f" {claim['unit']}" if claim["unit"] and claim["value"] else ""
-        words = claim["printed"].lower().replace("percent", "%")
+        words = (
+            claim["printed"].lower().replace("per cent", "%").replace("percent", "%")
+        )
         if claim["unit"] and claim["unit"].lower() in words:
             unit = ""
         rows.append(

@@ -266,8 +266,8 @@ def _match(
 
         def pairs(bound: float | int, side: str) -> int:
             # Ways to have a + b < bound (left) or <= bound (right).
-            place = np.searchsorted(b, bound - a, side=side)  # noqa: B023
-            return int(ways @ up_to[place])  # noqa: B023
+            place = np.searchsorted(b, bound - a, side=side)  # noqa: B023 - called in the same round
+            return int(ways @ up_to[place])  # noqa: B023 - called in the same round
 
         both = int(ways.sum()) * int(up_to[-1])
         less += pairs(observed + slack, "right")

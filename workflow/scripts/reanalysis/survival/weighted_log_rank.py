@@ -144,10 +144,10 @@ def whole_scores(
             peto *= Fraction(at_risk + 1 - events, at_risk + 1)
             weight[s, j] = {
                 "log-rank": lambda: Fraction(1),
-                "gehan-breslow": lambda: Fraction(at_risk),  # noqa: B023
-                "peto-peto": lambda: peto,  # noqa: B023
+                "gehan-breslow": lambda: Fraction(at_risk),  # noqa: B023 - called in the same round
+                "peto-peto": lambda: peto,  # noqa: B023 - called in the same round
                 "fleming-harrington": lambda: (
-                    survival ** int(rho) * (1 - survival) ** int(gamma)  # noqa: B023
+                    survival ** int(rho) * (1 - survival) ** int(gamma)  # noqa: B023 - called in the same round
                 ),
             }[weights]()
             survival *= Fraction(at_risk - events, at_risk)
